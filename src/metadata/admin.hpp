@@ -1,0 +1,79 @@
+// What administrators ask for and are told, free of any wire format: the controller core decides on these, both protocols translate to them.
+#pragma once
+#include "base/error.hpp"
+#include "metadata/image.hpp"
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace cafka::metadata {
+
+struct new_topic {
+  std::string name;
+  std::int32_t partition_count = -1;      // −1: num.partitions
+  std::int16_t replication_factor = -1;   // −1: default.replication.factor
+  std::vector<std::vector<node_id>> assignment; // by partition; empty: placed by the controller. Excludes the two above.
+  config_map configs;
+};
+
+struct topic_outcome {
+  std::string name;
+  uuid topic_id;
+  errc code = errc::none;
+  std::string message;                    // for people, with the numbers in it; empty on success
+  std::int32_t partition_count = -1;
+  std::int16_t replication_factor = -1;
+};
+
+struct topic_ref { // by name, or by id when the name is empty
+  std::string name;
+  uuid topic_id;
+};
+
+struct new_partitions {
+  std::string topic;
+  std::int32_t total_count = 0;
+  std::vector<std::vector<node_id>> assignment; // of the new partitions only; empty: placed by the controller
+};
+
+enum class config_operation : std::int8_t { set = 0, remove = 1, append = 2, subtract = 3 };
+
+struct config_change {
+  std::string key;
+  config_operation operation = config_operation::set;
+  std::optional<std::string> value;       // nullopt only for remove
+};
+
+struct alter_config {
+  config_key resource;
+  std::vector<config_change> changes;
+};
+
+struct config_outcome {
+  config_key resource;
+  errc code = errc::none;
+  std::string message;
+};
+
+// Names as in Kafka's DescribeConfigs.
+enum class config_source : std::int8_t {
+  topic = 1,
+  dynamic_broker = 2,
+  dynamic_default_broker = 3,
+  static_broker = 4,
+  default_value = 5,
+};
+
+struct config_entry {
+  std::string key;
+  std::optional<std::string> value;       // nullopt: sensitive, or unset
+  config_source source = config_source::default_value;
+  bool read_only = false;
+  bool sensitive = false;
+  std::string type;                       // "long", "string", "list", …
+  std::string documentation;
+};
+
+} // namespace cafka::metadata
