@@ -1,0 +1,12 @@
+# native_proto: the generated code of the native protocol, included as "proto/<name>.pb.h".
+file(GLOB proto_files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/proto/*.proto)
+if(proto_files)
+  add_library(native_proto STATIC)
+  protobuf_generate(TARGET native_proto LANGUAGE cpp PROTOS ${proto_files})
+  target_include_directories(native_proto SYSTEM PUBLIC $<BUILD_INTERFACE:${CMAKE_CURRENT_BINARY_DIR}> $<INSTALL_INTERFACE:include/cafka>)
+  target_compile_options(native_proto PRIVATE -w)
+  target_link_libraries(native_proto PUBLIC protobuf::libprotobuf)
+  set_target_properties(native_proto PROPERTIES OUTPUT_NAME cafka_native_proto)
+else()
+  add_library(native_proto INTERFACE)
+endif()

@@ -1,0 +1,83 @@
+# One target per folder of src/. A folder without .cpp files is a header-only target until it gets one, so each folder can
+# be filled on its own. New files need no edit here: the globs are checked at every build.
+
+# cafka_library(<name> [SOURCES <globs relative to the folder>] [PUBLIC <targets>] [PRIVATE <targets>] [PCH <headers>])
+function(cafka_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;PUBLIC;PRIVATE;PCH" ${ARGN})
+  if(arg_SOURCES)
+    list(TRANSFORM arg_SOURCES PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
+    file(GLOB sources CONFIGURE_DEPENDS ${arg_SOURCES})
+  else()
+    file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+    list(FILTER sources EXCLUDE REGEX "/asio_impl\\.cpp$") # of target asio
+  endif()
+  if(sources)
+    add_library(${name} STATIC ${sources})
+    target_include_directories(${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src> $<INSTALL_INTERFACE:include/cafka>)
+    target_link_libraries(${name} PUBLIC ${arg_PUBLIC} PRIVATE ${arg_PRIVATE})
+    set_target_properties(${name} PROPERTIES OUTPUT_NAME cafka_${name})
+    if(CAFKA_PCH AND arg_PCH)
+      target_precompile_headers(${name} PRIVATE ${arg_PCH})
+    endif()
+  else()
+    add_library(${name} INTERFACE)
+    target_include_directories(${name} INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src> $<INSTALL_INTERFACE:include/cafka>)
+    target_link_libraries(${name} INTERFACE ${arg_PUBLIC} ${arg_PRIVATE})
+  endif()
+endfunction()
+
+# cafka_executables(<prefix> <folder> <targets to link>...): each .cpp of the folder is a program of its own
+function(cafka_executables prefix folder)
+  file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.cpp)
+  foreach(source IN LISTS sources)
+    get_filename_component(stem ${source} NAME_WE)
+    add_executable(${prefix}${stem} ${source})
+    target_link_libraries(${prefix}${stem} PRIVATE ${ARGN})
+  endforeach()
+endfunction()
+
+# cafka_suites(<folder> <targets to link>...): tests/<folder>/*_test.cpp become the program <folder>_test, and each file one
+# test of ctest, whose name is the file's stem without _test and must be that file's CAF_SUITE. A main.cpp there replaces the
+# common one; other .cpp files there are shared by the folder's tests.
+function(cafka_suites folder)
+  set(directory ${CMAKE_CURRENT_SOURCE_DIR}/${folder})
+  file(GLOB sources CONFIGURE_DEPENDS ${directory}/*.cpp)
+  set(suites ${sources})
+  list(FILTER suites INCLUDE REGEX "_test\\.cpp$")
+  if(NOT suites)
+    return()
+  endif()
+  if(NOT EXISTS ${directory}/main.cpp)
+    list(APPEND sources ${PROJECT_SOURCE_DIR}/tests/support/main.cpp)
+  endif()
+  set(program ${folder}_test)
+  add_executable(${program} ${sources})
+  target_link_libraries(${program} PRIVATE ${ARGN} test_support)
+  if(folder MATCHES "^(actors|simulation)$")
+    target_compile_definitions(${program} PRIVATE CAFKA_TEST_ACTORS) # the common main registers our message types
+  endif()
+  if(CAFKA_PCH)
+    target_precompile_headers(${program} PRIVATE ${PROJECT_SOURCE_DIR}/tests/support/precompiled.hpp)
+    set_source_files_properties(${PROJECT_SOURCE_DIR}/tests/support/main.cpp ${directory}/main.cpp PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
+  endif()
+  foreach(source IN LISTS suites)
+    get_filename_component(stem ${source} NAME_WE)
+    string(REGEX REPLACE "_test$" "" suite ${stem})
+    add_test(NAME ${folder}.${suite} COMMAND ${program} -n -r 300 -v 3 -s "^${suite}$")
+    # a filter that matches no suite would pass by the exit code alone
+    set_tests_properties(${folder}.${suite} PROPERTIES TIMEOUT 300 LABELS ${folder}
+      PASS_REGULAR_EXPRESSION "suites:  1" FAIL_REGULAR_EXPRESSION "failed tests;Sanitizer:;runtime error:")
+  endforeach()
+endfunction()
+
+# cafka_fuzz_targets(<folder> <targets to link>...): each .cpp defines LLVMFuzzerTestOneInput; program fuzz_<stem>
+function(cafka_fuzz_targets folder)
+  file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.cpp)
+  foreach(source IN LISTS sources)
+    get_filename_component(stem ${source} NAME_WE)
+    add_executable(fuzz_${stem} ${source})
+    target_link_libraries(fuzz_${stem} PRIVATE ${ARGN})
+    target_link_options(fuzz_${stem} PRIVATE -fsanitize=fuzzer)
+    set_target_properties(fuzz_${stem} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzz)
+  endforeach()
+endfunction()
