@@ -28,9 +28,7 @@ std::uint32_t byte_reader::read_unsigned_varint() noexcept {
   return static_cast<std::uint32_t>(value);
 }
 
-std::int32_t byte_reader::read_varint() noexcept {
-  return static_cast<std::int32_t>(zigzag_decode(read_unsigned_varint()));
-}
+std::int32_t byte_reader::read_varint() noexcept { return static_cast<std::int32_t>(zigzag_decode(read_unsigned_varint())); }
 
 std::int64_t byte_reader::read_varlong() noexcept { return zigzag_decode(read_unsigned_varlong()); }
 

@@ -18,9 +18,7 @@ using mutable_byte_span = std::span<std::byte>;
 using byte_vector = std::vector<std::byte>;
 
 inline byte_span as_byte_span(std::string_view text) noexcept { return std::as_bytes(std::span{text.data(), text.size()}); }
-inline std::string_view as_text(byte_span bytes) noexcept {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
+inline std::string_view as_text(byte_span bytes) noexcept { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
 template <std::integral T>
 constexpr T byte_swap(T value) noexcept {
@@ -112,9 +110,7 @@ public:
   }
   void write_unsigned_varint(std::uint32_t value) { write_unsigned_varlong(value); }
   void write_unsigned_varlong(std::uint64_t value);
-  void write_varint(std::int32_t value) {
-    write_unsigned_varlong(static_cast<std::uint32_t>(zigzag_encode(value)));
-  }
+  void write_varint(std::int32_t value) { write_unsigned_varlong(static_cast<std::uint32_t>(zigzag_encode(value))); }
   void write_varlong(std::int64_t value) { write_unsigned_varlong(zigzag_encode(value)); }
   void write_bytes(byte_span bytes) { out_.insert(out_.end(), bytes.begin(), bytes.end()); }
   void write_text(std::string_view text) { write_bytes(as_byte_span(text)); }

@@ -94,21 +94,19 @@ struct error {
 template <class T>
 using result = tl::expected<T, error>;
 
-inline tl::unexpected<error> fail(errc code, std::string detail = {}) {
-  return tl::unexpected<error>(error{code, std::move(detail)});
-}
+inline tl::unexpected<error> fail(errc code, std::string detail = {}) { return tl::unexpected<error>(error{code, std::move(detail)}); }
 
 } // namespace cafka
 
 // Returns the error of an expression of type result<void>.
-#define CAFKA_TRY(expression)                                                                                          \
-  do {                                                                                                                 \
-    if (auto cafka_try_ = (expression); !cafka_try_)                                                                   \
-      return tl::unexpected<::cafka::error>(std::move(cafka_try_.error()));                                            \
+#define CAFKA_TRY(expression)                                               \
+  do {                                                                      \
+    if (auto cafka_try_ = (expression); !cafka_try_)                        \
+      return tl::unexpected<::cafka::error>(std::move(cafka_try_.error())); \
   } while (false)
 // Declares `name` from a result<T>, or returns its error.
-#define CAFKA_TRY_ASSIGN(name, expression)                                                                             \
-  auto name##_or_error = (expression);                                                                                 \
-  if (!name##_or_error)                                                                                                \
-    return tl::unexpected<::cafka::error>(std::move(name##_or_error.error()));                                         \
+#define CAFKA_TRY_ASSIGN(name, expression)                                     \
+  auto name##_or_error = (expression);                                         \
+  if (!name##_or_error)                                                        \
+    return tl::unexpected<::cafka::error>(std::move(name##_or_error.error())); \
   auto name = std::move(*name##_or_error)

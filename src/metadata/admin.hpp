@@ -12,8 +12,8 @@ namespace cafka::metadata {
 
 struct new_topic {
   std::string name;
-  std::int32_t partition_count = -1;      // −1: num.partitions
-  std::int16_t replication_factor = -1;   // −1: default.replication.factor
+  std::int32_t partition_count = -1; // −1: num.partitions
+  std::int16_t replication_factor = -1; // −1: default.replication.factor
   std::vector<std::vector<node_id>> assignment; // by partition; empty: placed by the controller. Excludes the two above.
   config_map configs;
 };
@@ -22,7 +22,7 @@ struct topic_outcome {
   std::string name;
   uuid topic_id;
   errc code = errc::none;
-  std::string message;                    // for people, with the numbers in it; empty on success
+  std::string message; // for people, with the numbers in it; empty on success
   std::int32_t partition_count = -1;
   std::int16_t replication_factor = -1;
 };
@@ -43,7 +43,7 @@ enum class config_operation : std::int8_t { set = 0, remove = 1, append = 2, sub
 struct config_change {
   std::string key;
   config_operation operation = config_operation::set;
-  std::optional<std::string> value;       // nullopt only for remove
+  std::optional<std::string> value; // nullopt only for remove
 };
 
 struct alter_config {
@@ -68,11 +68,11 @@ enum class config_source : std::int8_t {
 
 struct config_entry {
   std::string key;
-  std::optional<std::string> value;       // nullopt: sensitive, or unset
+  std::optional<std::string> value; // nullopt: sensitive, or unset
   config_source source = config_source::default_value;
   bool read_only = false;
   bool sensitive = false;
-  std::string type;                       // "long", "string", "list", …
+  std::string type; // "long", "string", "list", …
   std::string documentation;
 };
 

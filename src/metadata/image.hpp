@@ -77,7 +77,9 @@ public:
   [[nodiscard]] const topic_image* find_topic(std::string_view name) const;
   [[nodiscard]] const topic_image* find_topic(const uuid& id) const;
   // In name order.
-  [[nodiscard]] const std::map<std::string, std::shared_ptr<const topic_image>, std::less<>>& topics() const noexcept { return topics_by_name_; }
+  [[nodiscard]] const std::map<std::string, std::shared_ptr<const topic_image>, std::less<>>& topics() const noexcept {
+    return topics_by_name_;
+  }
   [[nodiscard]] const std::map<node_id, broker_registration>& brokers() const noexcept { return brokers_; }
   // Only what was set; empty if nothing was.
   [[nodiscard]] const config_map& configs(config_resource type, std::string_view name) const;

@@ -36,13 +36,13 @@ struct produce_task {
   std::int32_t current_leader_epoch = -1; // −1: not checked
   required_acks acks = required_acks::all;
   std::int64_t deadline_monotonic_ms = 0; // for acks=all
-  frame_ptr owner;                        // of `batch`
-  mutable_byte_span batch;                // exactly one record batch as the client sent it, not checked yet
+  frame_ptr owner; // of `batch`
+  mutable_byte_span batch; // exactly one record batch as the client sent it, not checked yet
 };
 
 struct produce_outcome {
   errc code = errc::none;
-  std::string message;                  // empty on success
+  std::string message; // empty on success
   // On an error: false means certainly not written, true means unknown (it was appended, but not acknowledged).
   bool may_be_written = false;
   std::int64_t base_offset = -1;
@@ -92,15 +92,21 @@ public:
 template <class T>
 using completion = std::function<void(result<T>)>;
 
-enum : std::int64_t { latest_timestamp = -1, earliest_timestamp = -2, max_timestamp = -3, earliest_local_timestamp = -4, latest_tiered_timestamp = -5 };
+enum : std::int64_t {
+  latest_timestamp = -1,
+  earliest_timestamp = -2,
+  max_timestamp = -3,
+  earliest_local_timestamp = -4,
+  latest_tiered_timestamp = -5
+};
 
 struct node_description {
   node_id id = no_node;
   std::string cluster_id;
   std::string version;
-  std::int64_t max_frame_bytes = 0;   // socket.request.max.bytes
+  std::int64_t max_frame_bytes = 0; // socket.request.max.bytes
   std::int64_t max_message_bytes = 0; // message.max.bytes
-  std::int64_t max_fetch_bytes = 0;   // fetch.max.bytes
+  std::int64_t max_fetch_bytes = 0; // fetch.max.bytes
 };
 
 class service {
@@ -118,12 +124,14 @@ public:
   virtual void list_offset(topic_id_partition partition, std::int32_t current_leader_epoch, std::int64_t timestamp, isolation level,
                            completion<storage::timestamp_and_offset> done) = 0;
   // Moves log_start_offset to `offset` (−1: the high watermark); answers the new log_start_offset.
-  virtual void delete_records(topic_id_partition partition, std::int64_t offset, std::int64_t deadline_monotonic_ms, completion<std::int64_t> done) = 0;
+  virtual void delete_records(topic_id_partition partition, std::int64_t offset, std::int64_t deadline_monotonic_ms,
+                              completion<std::int64_t> done) = 0;
   virtual void end_offset_for_epoch(topic_id_partition partition, std::int32_t current_leader_epoch, std::int32_t leader_epoch,
                                     completion<storage::epoch_end> done) = 0;
 
   // Answered when the change is committed and this node's image shows it, so that the client's next request succeeds.
-  virtual void create_topics(std::vector<metadata::new_topic> topics, bool validate_only, completion<std::vector<metadata::topic_outcome>> done) = 0;
+  virtual void create_topics(std::vector<metadata::new_topic> topics, bool validate_only,
+                             completion<std::vector<metadata::topic_outcome>> done) = 0;
   virtual void delete_topics(std::vector<metadata::topic_ref> topics, completion<std::vector<metadata::topic_outcome>> done) = 0;
   virtual void create_partitions(std::vector<metadata::new_partitions> topics, bool validate_only,
                                  completion<std::vector<metadata::topic_outcome>> done) = 0;

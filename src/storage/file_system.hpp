@@ -38,9 +38,9 @@ public:
 };
 
 enum class open_mode {
-  read,       // must exist
-  append,     // read and append, must exist
-  create,     // read and append, created if missing
+  read, // must exist
+  append, // read and append, must exist
+  create, // read and append, created if missing
   create_new, // read and append, an error (bad_format) if it exists
 };
 

@@ -27,13 +27,13 @@ struct log_slice {
 
 struct read_limits {
   std::int64_t max_offset = INT64_MAX; // exclusive: no batch at or past it (the high watermark, for consumers)
-  std::uint32_t max_bytes = 1 << 20;   // whole batches only …
-  bool at_least_one = true;            // … but the first batch even if it alone is larger
+  std::uint32_t max_bytes = 1 << 20; // whole batches only …
+  bool at_least_one = true; // … but the first batch even if it alone is larger
 };
 
 struct read_outcome {
   std::vector<log_slice> slices; // empty at the end of the log; at most a few, in offset order
-  std::int64_t next_offset = 0;  // first offset after the slices; the asked offset when empty
+  std::int64_t next_offset = 0; // first offset after the slices; the asked offset when empty
   std::uint64_t size_bytes = 0;
 };
 
@@ -66,12 +66,12 @@ struct epoch_end {
 
 struct log_open_options {
   topic_partition name;
-  uuid topic_id;                        // written to partition.metadata, or checked against it: inconsistent_topic_id
+  uuid topic_id; // written to partition.metadata, or checked against it: inconsistent_topic_id
   log_config config;
-  std::int64_t recovery_point = 0;      // everything below was synced (recovery-point-offset-checkpoint)
-  std::int64_t log_start_offset = 0;    // from log-start-offset-checkpoint; 0 if unknown
-  bool clean = false;                   // the directory's clean-shutdown marker was there
-  bool create = true;                   // make an empty log if the directory is missing, else not_found
+  std::int64_t recovery_point = 0; // everything below was synced (recovery-point-offset-checkpoint)
+  std::int64_t log_start_offset = 0; // from log-start-offset-checkpoint; 0 if unknown
+  bool clean = false; // the directory's clean-shutdown marker was there
+  bool create = true; // make an empty log if the directory is missing, else not_found
   std::int64_t now_ms = 0;
   std::function<void(std::string_view message)> report; // recovery's progress and findings, one line each
 };

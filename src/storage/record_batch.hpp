@@ -89,7 +89,8 @@ public:
   explicit batch_builder(compression codec = compression::none) : codec_(codec) {}
 
   // Offsets are consecutive from base_offset. Null key or value: std::nullopt.
-  void add(std::int64_t timestamp, std::optional<byte_span> key, std::optional<byte_span> value, std::span<const record_header> headers = {});
+  void add(std::int64_t timestamp, std::optional<byte_span> key, std::optional<byte_span> value,
+           std::span<const record_header> headers = {});
   // As add, at base_offset + `offset_delta` (greater than every earlier one): compacted batches.
   void add_at(std::int32_t offset_delta, std::int64_t timestamp, std::optional<byte_span> key, std::optional<byte_span> value,
               std::span<const record_header> headers = {});
@@ -125,18 +126,18 @@ struct produce_checks {
   timestamp_type time_type = timestamp_type::create_time;
   std::int64_t now_ms = 0;
   std::int64_t timestamp_before_max_ms = INT64_MAX; // message.timestamp.before.max.ms
-  std::int64_t timestamp_after_max_ms = 3'600'000;  // message.timestamp.after.max.ms
-  bool requires_keys = false;                       // cleanup.policy has "compact"
-  std::optional<compression> recompress_to;         // compression.type, when not "producer" and not the batch's own
-  std::int32_t compression_level = 0;               // 0: the codec's default
+  std::int64_t timestamp_after_max_ms = 3'600'000; // message.timestamp.after.max.ms
+  bool requires_keys = false; // cleanup.policy has "compact"
+  std::optional<compression> recompress_to; // compression.type, when not "producer" and not the batch's own
+  std::int32_t compression_level = 0; // 0: the codec's default
   std::size_t decompressed_limit_bytes = 128u << 20;
 };
 
 // A batch ready to append: its offsets are still relative (base 0), everything else is final.
 struct checked_batch {
   batch_header header;
-  mutable_byte_span bytes;  // into the caller's frame, or into `rewritten`
-  byte_vector rewritten;    // only if recompressed
+  mutable_byte_span bytes; // into the caller's frame, or into `rewritten`
+  byte_vector rewritten; // only if recompressed
 };
 
 // `bytes` must be exactly one batch (Produce v3+): corrupt_message for a bad CRC, magic or length too short; invalid_record for lying counts or deltas,
