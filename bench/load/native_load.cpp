@@ -2,7 +2,7 @@
 //   mode=produce  each connection keeps `window` one-batch requests in flight to partitions 0 … partitions−1, in turn
 //   mode=fetch    each connection reads its partition from the start, again and again, and discards the bytes
 // The topic must exist. With pid=N the server's CPU time is read from /proc. Prints one JSON line.
-#include "bench/limits/limit_tools.hpp"
+#include "../limits/limit_tools.hpp"
 #include "proto/native.pb.h"
 #include "storage/record_batch.hpp"
 
