@@ -128,7 +128,7 @@ def no_sleep_in_tests(source: Source) -> Iterator[Finding]:
 
 
 def banned_calls(source: Source) -> Iterator[Finding]:
-    names = r"strcpy|strcat|sprintf|vsprintf|gets|system|popen|mktemp|tmpnam|strtok|atoi|atol|atoll|alloca|setjmp|longjmp"
+    names = r"strcpy|strcat|sprintf|vsprintf|gets|system|popen|mktemp|tmpnam|strtok|atoi|atol|atoll|atof|alloca|setjmp|longjmp"
     if source.is_cpp:
         yield from matches(source, rf"(?<![\w.>:])(?:std::|::)?({names})\s*\((?!\))", "banned call")
 

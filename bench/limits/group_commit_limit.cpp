@@ -76,6 +76,7 @@ int main(int argc, char** argv) {
   durable.notify_all();
   for (auto& thread : threads)
     thread.join();
-  std::printf("{\"durable_per_s\": %.0f, \"syncs_per_s\": %.0f, \"p50_us\": %.1f, \"p99_us\": %.1f}\n", static_cast<double>(count) / elapsed,
-              static_cast<double>(syncs) / elapsed, percentile_us(latencies, .5), percentile_us(latencies, .99));
+  std::printf("{\"durable_per_s\": %.0f, \"syncs_per_s\": %.0f, \"p50_us\": %.1f, \"p99_us\": %.1f}\n",
+              static_cast<double>(count) / elapsed, static_cast<double>(syncs) / elapsed, percentile_us(latencies, .5),
+              percentile_us(latencies, .99));
 }

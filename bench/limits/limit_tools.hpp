@@ -57,8 +57,8 @@ public:
     }
   }
   [[nodiscard]] const std::string& text(const std::string& name) const { return values_.at(name); }
-  [[nodiscard]] long number(const std::string& name) const { return std::atol(values_.at(name).c_str()); }
-  [[nodiscard]] double real(const std::string& name) const { return std::atof(values_.at(name).c_str()); }
+  [[nodiscard]] long number(const std::string& name) const { return std::strtol(values_.at(name).c_str(), nullptr, 10); }
+  [[nodiscard]] double real(const std::string& name) const { return std::strtod(values_.at(name).c_str(), nullptr); }
 
 private:
   std::map<std::string, std::string> values_;

@@ -116,7 +116,8 @@ server_report serve(int listener, long connections, std::size_t frame_bytes, con
 } // namespace
 
 int main(int argc, char** argv) {
-  const arguments given(argc, argv, {{"frame_bytes", "65536"}, {"window", "32"}, {"seconds", "4"}, {"connections", "1"}, {"directory", "/dev/shm"}});
+  const arguments given(argc, argv,
+                        {{"frame_bytes", "65536"}, {"window", "32"}, {"seconds", "4"}, {"connections", "1"}, {"directory", "/dev/shm"}});
   const auto frame_bytes = static_cast<std::size_t>(given.number("frame_bytes"));
   const auto window = static_cast<std::uint64_t>(given.number("window"));
   const auto connections = given.number("connections");

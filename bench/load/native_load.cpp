@@ -53,7 +53,10 @@ void refuse_error(const native::Error& error, const char* what) {
 
 int open_connection(std::uint16_t port, std::vector<char>& buffer) {
   const int s = connect_to(port);
-  send_all(s, "\xCA" "FKA\0\0\0\1", 8);
+  send_all(s,
+           "\xCA"
+           "FKA\0\0\0\1",
+           8);
   native::RequestHeader hello;
   hello.mutable_hello()->set_min_version(1);
   hello.mutable_hello()->set_max_version(1);
@@ -115,7 +118,9 @@ struct connection {
 class load {
 public:
   explicit load(const arguments& given)
-      : given_(given), window_(static_cast<std::uint64_t>(given.number("window"))), buffer_(1u << 20),
+      : given_(given),
+        window_(static_cast<std::uint64_t>(given.number("window"))),
+        buffer_(1u << 20),
         batch_(encode_batch(given.number("records"), given.number("record_bytes"))) {}
 
   outcome run() {
@@ -256,7 +261,8 @@ int main(int argc, char** argv) {
   const auto elapsed = static_cast<double>(now_ns() - start) / 1e9;
   const auto server_cpu = pid ? process_cpu_seconds(pid) - cpu_before : 0;
   const auto megabytes = static_cast<double>(result.bytes) / 1e6;
-  std::printf("{\"mb_per_s\": %.0f, \"requests_per_s\": %.0f, \"server_cpu_s_per_gb\": %.3f, \"client_cpu_s\": %.2f, \"p50_us\": %.1f, \"p99_us\": %.1f}\n",
+  std::printf("{\"mb_per_s\": %.0f, \"requests_per_s\": %.0f, \"server_cpu_s_per_gb\": %.3f, \"client_cpu_s\": %.2f, \"p50_us\": %.1f, "
+              "\"p99_us\": %.1f}\n",
               megabytes / elapsed, static_cast<double>(result.requests) / elapsed, server_cpu / (megabytes / 1e3), cpu_seconds(),
               percentile_us(result.latencies_ns, .5), percentile_us(result.latencies_ns, .99));
 }
