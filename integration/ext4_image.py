@@ -1,0 +1,55 @@
+"""A small ext4 file system in a file, to lose power on: what was synced survives, what was not is gone. Needs root and a loop device."""
+import fcntl
+import os
+import pathlib
+import signal
+import struct
+import subprocess
+
+EXT4_IOC_SHUTDOWN = 0x8004587D
+NO_LOG_FLUSH = 2  # the journal in memory is dropped too
+
+
+def unavailable():
+    """Why a loop mount cannot be made here, or None."""
+    if os.geteuid() != 0:
+        return "needs root"
+    if not os.path.exists("/dev/loop-control"):
+        return "needs loop devices"
+    return None
+
+
+class Ext4Image:
+    def __init__(self, base, size_mib=256):
+        self.image = pathlib.Path(base) / "disk.img"
+        self.mount_point = pathlib.Path(base) / "disk"
+        self.mount_point.mkdir(parents=True)
+        with open(self.image, "wb") as image:
+            image.truncate(size_mib << 20)
+        subprocess.run(["/sbin/mkfs.ext4", "-q", "-F", self.image], check=True)
+
+    def mount(self, *options):
+        subprocess.run(["/bin/mount", "-o", ",".join(["loop", *options]), self.image, self.mount_point], check=True)
+        return self
+
+    def unmount(self):
+        subprocess.run(["/bin/umount", self.mount_point], check=True)
+
+    def lose_power(self, process):
+        """Stops the process in its tracks, shuts the file system down without a flush, ends the process, mounts what is on the disk."""
+        process.send_signal(signal.SIGSTOP)
+        directory = os.open(self.mount_point, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.ioctl(directory, EXT4_IOC_SHUTDOWN, struct.pack("I", NO_LOG_FLUSH))
+        finally:
+            os.close(directory)
+        process.send_signal(signal.SIGKILL)
+        process.wait(timeout=30)
+        self.unmount()
+        self.mount()
+
+    def __enter__(self):
+        return self.mount()
+
+    def __exit__(self, *_):
+        self.unmount()
