@@ -14,8 +14,8 @@ enum class compression : std::uint8_t { none = 0, gzip = 1, snappy = 2, lz4 = 3,
 std::string_view to_string(compression codec) noexcept;
 std::optional<compression> parse_compression(std::string_view name) noexcept;
 
-// Appends the compressed form of `input` to `output`.
-result<void> compress(compression codec, byte_span input, byte_vector& output);
+// Appends the compressed form of `input` to `output`. `level` is the codec's own scale (gzip 1–9, lz4 1–12, zstd −131072–22); 0: its default.
+result<void> compress(compression codec, byte_span input, byte_vector& output, std::int32_t level = 0);
 
 // Appends the plain form to `output`. Stops with message_too_large as soon as more than `limit_bytes` would come out, having allocated
 // no more than that: a decompression bomb costs its limit, not its promise. corrupt_message for malformed input.

@@ -33,7 +33,8 @@ private:
     file_handle handle;
   };
   result<file_handle> open(const std::string& path, open_mode mode);
-  void evict_idle();
+  void evict_idle(); // down to the capacity; the mutex is held
+  void close_idle();
 
   file_system& files_;
   const std::size_t capacity_;
