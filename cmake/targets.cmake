@@ -52,6 +52,7 @@ function(cafka_suites folder)
   endif()
   set(program ${folder}_test)
   add_executable(${program} ${sources})
+  add_dependencies(tests ${program})
   target_link_libraries(${program} PRIVATE ${ARGN} test_support)
   if(folder MATCHES "^(actors|simulation)$")
     target_compile_definitions(${program} PRIVATE CAFKA_TEST_ACTORS) # the common main registers our message types
