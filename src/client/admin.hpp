@@ -1,0 +1,203 @@
+// Topics, partitions, configs and offsets. Each call is one request per node concerned, tried again over time-outs of the
+// metadata and changes of leader or controller until the cluster's request_timeout; a change is sent again only when it was
+// certainly not carried out. If that is unknown, the error's detail says so.
+//
+// Calls about several things answer for each of them: outcomes stand in the order asked, and the result as a whole is an error
+// only when nobody could be asked. All members may be called from any thread.
+#pragma once
+#include "client/client.hpp"
+
+namespace cafka::client {
+
+struct new_topic {
+  std::string name;
+  std::int32_t partition_count = 0;              // 0: the cluster's num.partitions
+  std::int32_t replication_factor = 0;           // 0: the cluster's default.replication.factor
+  std::vector<std::vector<node_id>> assignment;  // replicas by partition; if given, the two above stay 0
+  std::map<std::string, std::string> configs;
+};
+
+struct topic_outcome {
+  std::string name;
+  uuid topic_id;                         // zero if unknown
+  result<void> outcome;
+  std::int32_t partition_count = -1;     // −1: not told
+  std::int32_t replication_factor = -1;
+};
+
+struct new_partitions {
+  std::string topic;
+  std::int32_t total_count = 0;                 // afterwards
+  std::vector<std::vector<node_id>> assignment; // of the new partitions; empty: the cluster chooses
+};
+
+struct config_resource {
+  enum class kind : std::int8_t { topic = 2, broker = 4 };
+  kind type = kind::topic;
+  std::string name; // the topic's, or the broker's id; an empty broker name is the default of all brokers
+  bool operator==(const config_resource&) const = default;
+};
+
+struct config_change {
+  enum class operation : std::int8_t { set = 0, remove = 1, append = 2, subtract = 3 };
+  std::string key;
+  operation what = operation::set;
+  std::string value; // unused by remove
+};
+
+struct config_alteration {
+  config_resource resource;
+  std::vector<config_change> changes;
+};
+
+struct config_outcome {
+  config_resource resource;
+  result<void> outcome;
+};
+
+struct config_entry {
+  enum class origin : std::int8_t { unknown = 0, topic = 1, dynamic_broker = 2, dynamic_default = 3, file = 4, built_in = 5 };
+  std::string key;
+  std::optional<std::string> value; // nullopt: unset, or sensitive
+  origin source = origin::unknown;
+  bool read_only = false;
+  bool sensitive = false;
+  std::string type; // "long", "string", "list", …
+  std::string documentation;
+};
+
+struct config_description {
+  config_resource resource;
+  result<std::vector<config_entry>> entries;
+};
+
+struct offset_query {
+  topic_partition where;
+  // earliest, latest, timestamp, or max_timestamp below.
+  std::int64_t timestamp = latest;
+  static constexpr std::int64_t latest = -1;
+  static constexpr std::int64_t earliest = -2;
+  static constexpr std::int64_t max_timestamp = -3; // the record with the greatest timestamp
+};
+
+struct listed_offset {
+  std::int64_t offset = -1; // −1: no such record
+  std::int64_t timestamp = -1;
+  std::int32_t leader_epoch = -1;
+};
+
+struct offset_outcome {
+  topic_partition where;
+  result<listed_offset> offset;
+};
+
+struct records_to_delete {
+  topic_partition where;
+  std::int64_t before_offset = -1; // −1: up to the high watermark
+};
+
+struct deleted_records {
+  topic_partition where;
+  result<std::int64_t> log_start_offset; // afterwards
+};
+
+struct topic_details {
+  std::string name;
+  result<topic_description> topic; // unknown_topic_or_partition, …
+};
+
+class admin {
+public:
+  explicit admin(const cluster& where);
+
+  // validate_only checks everything and changes nothing.
+  template <class CompletionToken>
+  auto async_create_topics(std::vector<new_topic> topics, bool validate_only, CompletionToken&& token) {
+    return initiate<std::vector<topic_outcome>>(&admin::start_create_topics, token, std::move(topics), validate_only);
+  }
+  result<std::vector<topic_outcome>> create_topics(std::vector<new_topic> topics, bool validate_only = false);
+
+  template <class CompletionToken>
+  auto async_delete_topics(std::vector<std::string> names, CompletionToken&& token) {
+    return initiate<std::vector<topic_outcome>>(&admin::start_delete_topics, token, std::move(names));
+  }
+  result<std::vector<topic_outcome>> delete_topics(std::vector<std::string> names);
+
+  template <class CompletionToken>
+  auto async_create_partitions(std::vector<new_partitions> topics, bool validate_only, CompletionToken&& token) {
+    return initiate<std::vector<topic_outcome>>(&admin::start_create_partitions, token, std::move(topics), validate_only);
+  }
+  result<std::vector<topic_outcome>> create_partitions(std::vector<new_partitions> topics, bool validate_only = false);
+
+  // Every topic's name, id and partitions, by name.
+  template <class CompletionToken>
+  auto async_list_topics(CompletionToken&& token) {
+    return initiate<std::vector<topic_description>>(&admin::start_list_topics, token);
+  }
+  result<std::vector<topic_description>> list_topics();
+
+  // With the configs that were set on them; all topics if `names` is empty.
+  template <class CompletionToken>
+  auto async_describe_topics(std::vector<std::string> names, CompletionToken&& token) {
+    return initiate<std::vector<topic_details>>(&admin::start_describe_topics, token, std::move(names));
+  }
+  result<std::vector<topic_details>> describe_topics(std::vector<std::string> names = {});
+
+  template <class CompletionToken>
+  auto async_alter_configs(std::vector<config_alteration> alterations, bool validate_only, CompletionToken&& token) {
+    return initiate<std::vector<config_outcome>>(&admin::start_alter_configs, token, std::move(alterations), validate_only);
+  }
+  result<std::vector<config_outcome>> alter_configs(std::vector<config_alteration> alterations, bool validate_only = false);
+
+  // Every config that holds for the resource, with where it comes from.
+  template <class CompletionToken>
+  auto async_describe_configs(std::vector<config_resource> resources, CompletionToken&& token) {
+    return initiate<std::vector<config_description>>(&admin::start_describe_configs, token, std::move(resources));
+  }
+  result<std::vector<config_description>> describe_configs(std::vector<config_resource> resources);
+
+  template <class CompletionToken>
+  auto async_list_offsets(std::vector<offset_query> queries, isolation level, CompletionToken&& token) {
+    return initiate<std::vector<offset_outcome>>(&admin::start_list_offsets, token, std::move(queries), level);
+  }
+  result<std::vector<offset_outcome>> list_offsets(std::vector<offset_query> queries, isolation level = isolation::read_uncommitted);
+
+  // Records below the offset can no longer be read; their space is freed by whole segments, later.
+  template <class CompletionToken>
+  auto async_delete_records(std::vector<records_to_delete> partitions, CompletionToken&& token) {
+    return initiate<std::vector<deleted_records>>(&admin::start_delete_records, token, std::move(partitions));
+  }
+  result<std::vector<deleted_records>> delete_records(std::vector<records_to_delete> partitions);
+
+  // Brokers and controller.
+  template <class CompletionToken>
+  auto async_describe_cluster(CompletionToken&& token) {
+    return initiate<cluster_description>(&admin::start_describe_cluster, token);
+  }
+  result<cluster_description> describe_cluster();
+
+private:
+  using shared = std::shared_ptr<core>;
+  template <class T, class Start, class CompletionToken, class... Arguments>
+  auto initiate(Start start, CompletionToken& token, Arguments&&... arguments) {
+    return asio::async_initiate<CompletionToken, void(result<T>)>(
+        [self = core_, start](auto handler, auto&&... values) {
+          start(self, std::forward<decltype(values)>(values)..., completion<T>{std::move(handler)});
+        },
+        token, std::forward<Arguments>(arguments)...);
+  }
+  static void start_create_topics(const shared&, std::vector<new_topic>, bool, completion<std::vector<topic_outcome>>);
+  static void start_delete_topics(const shared&, std::vector<std::string>, completion<std::vector<topic_outcome>>);
+  static void start_create_partitions(const shared&, std::vector<new_partitions>, bool, completion<std::vector<topic_outcome>>);
+  static void start_list_topics(const shared&, completion<std::vector<topic_description>>);
+  static void start_describe_topics(const shared&, std::vector<std::string>, completion<std::vector<topic_details>>);
+  static void start_alter_configs(const shared&, std::vector<config_alteration>, bool, completion<std::vector<config_outcome>>);
+  static void start_describe_configs(const shared&, std::vector<config_resource>, completion<std::vector<config_description>>);
+  static void start_list_offsets(const shared&, std::vector<offset_query>, isolation, completion<std::vector<offset_outcome>>);
+  static void start_delete_records(const shared&, std::vector<records_to_delete>, completion<std::vector<deleted_records>>);
+  static void start_describe_cluster(const shared&, completion<cluster_description>);
+
+  shared core_;
+};
+
+} // namespace cafka::client
