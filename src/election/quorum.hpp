@@ -1,0 +1,196 @@
+// One node's part in the quorum that keeps the metadata log: Raft with fetch-driven replication (KIP-595), directory ids (KIP-853), pre-vote
+// (KIP-996) and check-quorum. Pure; owned by the quorum actor. Survives a crash: quorum_state and the log, both by the shell, in this order:
+//
+//   effects e = quorum.handle(…);
+//   1. e.persist         write quorum-state, sync it
+//   2. e.truncate_to     cut the log, then truncated(); e.load_snapshot: fetch it, start the log over, then snapshot_loaded()
+//   3. e.append_leader_change  append that control batch in e's epoch, then appended() and, once synced, flushed()
+//   4. e.messages        send; a fetch_response with records_from < log end carries batches read from the log at this moment
+//   5. e.high_watermark, e.leadership: tell the controller and the image
+//
+// appended(), truncated(), flushed() and snapshot_loaded() answer effects too: carry them out the same way. A quorum of one needs no message at all.
+#pragma once
+#include "base/prng.hpp"
+#include "election/control_records.hpp"
+#include "election/messages.hpp"
+#include "election/quorum_state.hpp"
+
+#include <map>
+#include <string>
+
+namespace cafka::election {
+
+// unattached  knows an epoch, no leader                → prospective (time-out), follower, unattached (higher epoch)
+// prospective asks for pre-votes, its epoch unchanged  → candidate (majority), unattached (refused or higher epoch), follower
+// candidate   voted for itself, asks for votes         → leader (majority), prospective (time-out), unattached, follower
+// leader      serves once its own epoch has committed  → resigned (no majority contact, asked to go), unattached (higher epoch)
+// follower    fetches from the leader                  → prospective (time-out), unattached (leader gone, higher epoch), follower
+// resigned    led this epoch and never will again      → unattached (higher epoch, time-out), follower
+// A node that is no voter is an observer: unattached or follower, never more.
+enum class role : std::uint8_t { unattached, prospective, candidate, leader, follower, resigned };
+std::string_view to_string(role value) noexcept;
+
+struct quorum_config {
+  replica_key self;
+  voter_set voters;
+  std::int64_t election_timeout_ms = 1'000; // a voter waits this long, and up to twice, before it asks for votes
+  std::int64_t fetch_timeout_ms = 2'000; // a follower without answer, a leader without a majority's fetches: gives up
+  std::int64_t retry_ms = 100; // requests that got no answer are sent again
+  std::int64_t max_park_ms = 250; // of a caught-up voter's fetch: at most a quarter of the election time-out
+};
+
+struct epoch_entry {
+  std::int32_t leader_epoch = 0;
+  std::int64_t start_offset = 0;
+  bool operator==(const epoch_entry&) const = default;
+};
+
+// What the log holds at start, after its recovery: all of it is synced.
+struct log_summary {
+  std::int64_t start_offset = 0;
+  std::int64_t end_offset = 0;
+  std::vector<epoch_entry> epochs; // of the batches in it, ascending
+  std::optional<log_position> snapshot; // the newest; the log begins at or below its end
+};
+
+struct outgoing {
+  node_id to = no_node;
+  message content;
+};
+
+struct effects {
+  std::optional<quorum_state> persist;
+  std::optional<std::int64_t> truncate_to;
+  std::optional<log_position> load_snapshot;
+  node_id snapshot_source = no_node;
+  std::optional<leader_change_message> append_leader_change;
+  std::vector<outgoing> messages;
+  std::optional<std::int64_t> high_watermark; // has moved: everything below is committed
+  bool became_leader = false; // of epoch(); nothing else may be appended before the leader change record
+  bool ready_to_serve = false; // the leader's own epoch has committed: activate the controller once the image shows it
+  bool lost_leadership = false; // deactivate the controller, fail what is parked
+  bool leader_changed = false; // leader() or epoch() is another than before
+};
+
+class quorum {
+public:
+  // `memory` as the last quorum-state file said; nothing: a fresh node.
+  quorum(quorum_config config, quorum_state memory, log_summary log, prng source, std::int64_t now_ms);
+
+  // Once, before anything else. A lone voter is candidate and leader in it.
+  effects start(std::int64_t now_ms);
+  // A message from `from`. For a fetch_response, call it first, then append the batches that came with it (if wants_records() says so).
+  effects handle(node_id from, const message& content, std::int64_t now_ms);
+  // When next_deadline_ms() has come.
+  effects tick(std::int64_t now_ms);
+  [[nodiscard]] std::int64_t next_deadline_ms() const noexcept;
+
+  // The shell's log moved. One call per batch: [base_offset, end_offset) of one leader epoch.
+  effects appended(std::int64_t base_offset, std::int64_t end_offset, std::int32_t leader_epoch, std::int64_t now_ms);
+  effects flushed(std::int64_t end_offset, std::int64_t now_ms);
+  effects truncated(std::int64_t end_offset, std::int64_t now_ms);
+  effects snapshot_loaded(const log_position& snapshot, std::int64_t now_ms);
+  // A snapshot was written: batches below may go. Only up to the high watermark.
+  void snapshot_taken(const log_position& snapshot, std::int64_t log_start_offset);
+
+  // Steps down, naming the most caught-up voters as successors: shutdown, or a failed log directory.
+  effects resign(std::int64_t now_ms);
+
+  [[nodiscard]] role current_role() const noexcept { return role_; }
+  [[nodiscard]] std::int32_t epoch() const noexcept { return state_.leader_epoch; }
+  [[nodiscard]] node_id leader() const noexcept { return state_.leader; } // −1: not known
+  [[nodiscard]] std::int64_t high_watermark() const noexcept { return high_watermark_; } // −1: not known
+  [[nodiscard]] std::int64_t log_end_offset() const noexcept { return log_end_offset_; }
+  [[nodiscard]] const quorum_config& config() const noexcept { return config_; }
+  // May a record be appended now, in epoch()? Only by a leader that serves.
+  [[nodiscard]] bool can_append() const noexcept { return role_ == role::leader && serving_; }
+  // Batches that came with the last fetch_response: append them if they begin at log_end_offset(), drop them otherwise.
+  [[nodiscard]] bool wants_records() const noexcept { return wants_records_; }
+  // Had contact with a majority after `since_ms`: a read that began then is linearizable.
+  [[nodiscard]] bool majority_contact_since(std::int64_t since_ms) const noexcept;
+
+  struct voter_progress {
+    replica_key voter;
+    std::int64_t log_end_offset = -1; // −1: has not fetched in this epoch
+    std::int64_t last_fetch_ms = -1;
+    std::int64_t last_caught_up_ms = -1;
+  };
+  // Leader only: of each other voter (DescribeQuorum).
+  [[nodiscard]] std::vector<voter_progress> progress() const;
+
+  [[nodiscard]] std::optional<std::string> check_invariants() const;
+
+private:
+  struct parked_fetch {
+    std::int64_t fetch_offset = 0;
+    std::int64_t high_watermark = -1;
+    std::int64_t deadline_ms = 0;
+  };
+  struct peer {
+    voter_progress seen;
+    bool vote_answered = false, vote_granted = false;
+    bool epoch_acknowledged = false;
+    std::int64_t next_send_ms = 0;
+  };
+
+  void on(node_id from, const vote_request& request, std::int64_t now_ms, effects& out);
+  void on(node_id from, const vote_response& response, std::int64_t now_ms, effects& out);
+  void on(node_id from, const begin_epoch_request& request, std::int64_t now_ms, effects& out);
+  void on(node_id from, const begin_epoch_response& response, std::int64_t now_ms, effects& out);
+  void on(node_id from, const end_epoch_request& request, std::int64_t now_ms, effects& out);
+  void on(node_id from, const fetch_request& request, std::int64_t now_ms, effects& out);
+  void on(node_id from, const fetch_response& response, std::int64_t now_ms, effects& out);
+
+  void become_unattached(std::int32_t leader_epoch, std::int64_t now_ms, effects& out);
+  void become_follower(std::int32_t leader_epoch, node_id leader, std::int64_t now_ms, effects& out);
+  void become_prospective(std::int64_t now_ms, effects& out);
+  void become_candidate(std::int64_t now_ms, effects& out);
+  void become_leader(std::int64_t now_ms, effects& out);
+  void become_resigned(std::int64_t now_ms, effects& out);
+  void leave_role(effects& out);
+  void take_over_epoch(std::int32_t leader_epoch, node_id leader, std::int64_t now_ms, effects& out);
+  void send_vote_requests(std::int64_t now_ms, effects& out);
+  void send_begin_epoch(std::int64_t now_ms, effects& out);
+  void send_fetch(std::int64_t now_ms, effects& out);
+  void answer_fetch(node_id to, std::int64_t fetch_offset, effects& out);
+  void release_parked(std::int64_t now_ms, bool all, effects& out);
+  void advance_high_watermark(std::int64_t now_ms, effects& out);
+  void set_high_watermark(std::int64_t offset, effects& out);
+  void count_votes(std::int64_t now_ms, effects& out);
+  void learn_high_watermark(effects& out);
+  void persist(effects& out) const;
+  [[nodiscard]] bool grants(const vote_request& request, std::int64_t now_ms) const;
+  [[nodiscard]] log_position last() const noexcept;
+  [[nodiscard]] log_position end_of_epoch(std::int32_t leader_epoch) const noexcept;
+  [[nodiscard]] bool is_voter() const noexcept { return config_.voters.contains(config_.self); }
+  [[nodiscard]] std::int64_t random_election_timeout();
+
+  quorum_config config_;
+  quorum_state state_;
+  prng source_;
+  role role_ = role::unattached;
+
+  std::int64_t log_start_offset_ = 0;
+  std::int64_t log_end_offset_ = 0;
+  std::int64_t flushed_end_offset_ = 0;
+  std::vector<epoch_entry> epochs_;
+  std::optional<log_position> snapshot_;
+  std::int64_t high_watermark_ = -1;
+
+  std::int64_t election_deadline_ms_ = 0; // unattached, prospective, candidate, follower, resigned: when to do something about it
+  std::map<node_id, peer> peers_; // every other voter
+  // leader
+  std::int64_t epoch_start_offset_ = -1;
+  bool serving_ = false;
+  std::int64_t quorum_deadline_ms_ = 0;
+  std::map<node_id, parked_fetch> parked_; // one per replica, observers included: bounded by max_observers
+  // follower
+  std::int64_t last_leader_contact_ms_ = -1;
+  std::int64_t leader_high_watermark_ = -1;
+  std::int64_t next_fetch_ms_ = 0; // when the fetch in flight is given up and sent again
+  bool fetch_in_flight_ = false;
+  bool log_busy_ = false; // truncating, loading a snapshot, or records not synced yet: no fetch before that is done
+  bool wants_records_ = false;
+};
+
+} // namespace cafka::election

@@ -1,0 +1,161 @@
+// The active controller's rules: decides on every change of metadata. Owned by the controller actor of the quorum's leader; pure.
+// handle_…(request) answers {outcome, records} and changes nothing; the shell appends the records as ONE batch and calls replay() for each,
+// so that the next request is judged against the working image, then parks the outcome until its offset is committed (see answer_after).
+// Losing leadership: deactivate(), every parked outcome fails as NOT_CONTROLLER (unknown whether done), the working image is gone.
+// Nothing survives a crash but the log. Source: KIP-631, 746, 841, 858, 903, 966.
+#pragma once
+#include "base/prng.hpp"
+#include "metadata/admin.hpp"
+#include "metadata/controller_config.hpp"
+#include "metadata/image_builder.hpp"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace cafka::metadata {
+
+struct broker_registration_request {
+  node_id id = no_node;
+  uuid incarnation_id;
+  std::vector<endpoint> endpoints;
+  std::string rack;
+  std::vector<uuid> directories;
+  // From the clean-shutdown marker; −1: there was none. Equal to the registered broker_epoch: nothing was lost.
+  std::int64_t previous_broker_epoch = -1;
+  // A mere process crash (same boot, same mounts, start-up fsync succeeded): nothing was lost either.
+  bool page_cache_survived = false;
+  // A directory of the last registration is new, empty or missing: what it held is gone.
+  bool directory_lost = false;
+};
+struct broker_registration_outcome {
+  errc code = errc::none;
+  std::string message;
+  std::int64_t broker_epoch = -1;
+};
+
+struct broker_heartbeat {
+  node_id id = no_node;
+  std::int64_t broker_epoch = -1;
+  std::int64_t metadata_offset = -1; // last record that the broker replayed, inclusive
+  bool want_fence = false;
+  bool want_shutdown = false;
+};
+struct broker_heartbeat_outcome {
+  errc code = errc::none;
+  std::string message;
+  bool caught_up = false; // has replayed its own registration
+  bool fenced = true;
+  bool should_shut_down = false;
+};
+
+// A leader proposes a new ISR (KIP-497, KIP-903). One in flight per partition.
+struct isr_member {
+  node_id id = no_node;
+  std::int64_t broker_epoch = -1; // −1: not checked
+};
+struct alter_partition_request {
+  node_id leader = no_node;
+  std::int64_t broker_epoch = -1;
+  topic_id_partition partition;
+  std::int32_t leader_epoch = -1;
+  std::int32_t partition_epoch = -1;
+  std::vector<isr_member> isr;
+  recovery_state leader_recovery = recovery_state::recovered;
+};
+// On success the partition as it will be once committed.
+struct alter_partition_outcome {
+  errc code = errc::none;
+  std::string message;
+  partition_registration partition;
+};
+
+struct producer_id_block {
+  errc code = errc::none;
+  std::string message;
+  std::int64_t first = -1;
+  std::int32_t count = 0;
+};
+
+enum class election_kind : std::int8_t { preferred = 0, unclean = 1 };
+struct election_outcome {
+  topic_partition partition;
+  errc code = errc::none;
+  std::string message;
+};
+
+template <class Outcome>
+struct decision {
+  Outcome outcome;
+  std::vector<metadata_record> records; // to be appended as one atomic batch; empty: nothing to write
+};
+
+class controller {
+public:
+  controller(controller_config config, std::shared_ptr<const config_rules> rules, prng source);
+
+  // This node leads the quorum in `controller_epoch`, has committed a record of that epoch, and `committed` shows everything up to it.
+  void activate(image_ptr committed, std::int32_t controller_epoch, std::int64_t now_ms);
+  void deactivate();
+  [[nodiscard]] bool active() const noexcept { return working_ != nullptr; }
+
+  // After the batch was appended: each record with the offset it got. bad_format: a bug, or someone else wrote.
+  result<void> replay(std::int64_t offset, const metadata_record& record);
+  // The quorum's own records (leader change) move the offset too.
+  void advance_to(std::int64_t offset);
+  // An outcome without records was still judged by what is appended, not committed: it is answered once this offset is committed.
+  [[nodiscard]] std::int64_t answer_after() const noexcept;
+  // The working image: appended, perhaps not committed. active() only.
+  [[nodiscard]] const image& working() const noexcept { return working_->current(); }
+
+  // What a new cluster's log begins with (features). Empty if the working image has it already.
+  [[nodiscard]] std::vector<metadata_record> bootstrap_records() const;
+
+  // Every call below answers not_controller when !active(). `log_end_offset` is that of the metadata log: it becomes the broker_epoch.
+  decision<broker_registration_outcome> register_broker(const broker_registration_request& request, std::int64_t log_end_offset,
+                                                        std::int64_t now_ms);
+  decision<broker_heartbeat_outcome> heartbeat(const broker_heartbeat& request, std::int64_t now_ms);
+  // Brokers whose session ended; call it when next_deadline_ms() has come, and again while it yields records.
+  decision<std::vector<node_id>> expire_sessions(std::int64_t now_ms);
+  // A closed link whose re-dial was refused (replication.md, Failure detection): fences that incarnation at once.
+  decision<bool> fence_broker(node_id id, std::int64_t broker_epoch);
+  [[nodiscard]] std::int64_t next_deadline_ms() const noexcept; // INT64_MAX: none
+
+  decision<std::vector<topic_outcome>> create_topics(const std::vector<new_topic>& topics);
+  decision<std::vector<topic_outcome>> delete_topics(const std::vector<topic_ref>& topics);
+  decision<std::vector<topic_outcome>> create_partitions(const std::vector<new_partitions>& topics);
+  decision<std::vector<config_outcome>> alter_configs(const std::vector<alter_config>& changes);
+  decision<alter_partition_outcome> alter_partition(const alter_partition_request& request);
+  decision<producer_id_block> allocate_producer_ids(node_id broker, std::int64_t broker_epoch);
+  decision<std::vector<election_outcome>> elect_leaders(election_kind kind, const std::vector<topic_partition>& partitions);
+
+  [[nodiscard]] std::optional<std::string> check_invariants() const;
+
+private:
+  struct topic_plan; // one topic of a request, while it is judged
+  topic_outcome plan_topic(const new_topic& topic, std::vector<metadata_record>& records, topic_plan& plan);
+  topic_outcome plan_partitions(const new_partitions& topic, std::int32_t& budget, std::vector<metadata_record>& records);
+  config_outcome plan_configs(const alter_config& change, std::vector<metadata_record>& records);
+  result<void> check_assignment(const std::vector<std::vector<node_id>>& assignment, std::size_t replication_factor) const;
+  result<std::vector<std::vector<node_id>>> place(std::int32_t partition_count, std::int16_t replication_factor);
+  metadata_record new_partition_record(const uuid& topic, std::int32_t partition, std::vector<node_id> replicas) const;
+  void add_fencing(node_id id, bool lossy, const broker_registration_request* restarted, std::vector<metadata_record>& records) const;
+  void add_unfencing(node_id id, std::vector<metadata_record>& records) const;
+  result<config_map> changed_configs(const config_key& resource, const std::vector<config_change>& changes) const;
+  [[nodiscard]] class partition_changer changer() const;
+
+  controller_config config_;
+  std::shared_ptr<const config_rules> rules_;
+  prng source_;
+  std::unique_ptr<image_builder> working_;
+  std::int32_t controller_epoch_ = -1;
+  std::map<node_id, std::int64_t> session_deadlines_; // of unfenced brokers; volatile: a new controller gives each a whole session
+};
+
+// Kafka's rule, as invalid_topic_exception: 1 to 249 of [a-zA-Z0-9._-], and neither "." nor "..".
+result<void> check_topic_name(std::string_view name);
+// Topics that Kafka makes itself and does not let be deleted.
+bool is_internal_topic(std::string_view name) noexcept;
+
+} // namespace cafka::metadata
