@@ -61,17 +61,17 @@ result<batch_header> parse_batch_header(byte_span bytes);
 result<void> verify_crc(const batch_header& header, byte_span batch);
 
 struct record_header {
-  std::string_view key;
-  std::optional<byte_span> value;
+  std::string_view key = {};
+  std::optional<byte_span> value = {};
 };
 
 // One record; spans point into the batch, or into the buffer it was decompressed to, and live as long as the callback runs.
 struct record_view {
   std::int64_t offset = 0;
   std::int64_t timestamp = no_timestamp; // the batch's max_timestamp under LogAppendTime
-  std::optional<byte_span> key;
-  std::optional<byte_span> value;
-  std::span<const record_header> headers;
+  std::optional<byte_span> key = {};
+  std::optional<byte_span> value = {};
+  std::span<const record_header> headers = {};
 };
 
 // Calls `visit` for each record of one whole batch, in order, until it returns false. Checks counts, deltas (0,1,2,… unless `compacted`) and
@@ -128,7 +128,7 @@ struct produce_checks {
   std::int64_t timestamp_before_max_ms = INT64_MAX; // message.timestamp.before.max.ms
   std::int64_t timestamp_after_max_ms = 3'600'000; // message.timestamp.after.max.ms
   bool requires_keys = false; // cleanup.policy has "compact"
-  std::optional<compression> recompress_to; // compression.type, when not "producer" and not the batch's own
+  std::optional<compression> recompress_to = {}; // compression.type, when not "producer" and not the batch's own
   std::int32_t compression_level = 0; // 0: the codec's default
   std::size_t decompressed_limit_bytes = 128u << 20;
 };
