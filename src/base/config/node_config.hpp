@@ -100,11 +100,15 @@ struct loaded_config {
 };
 
 // `file` may be empty: defaults only. Overrides are "key=value" and win over the file. bad_argument: one line with file, line, key, bad value and
-// what is expected. `strict`: unknown keys and duplicates are errors too. Reads `file` only; looks at no data directory.
+// what is expected. `strict`: unknown keys and duplicates are errors too. Reads `file` and asks the system for its host name and limits; looks at no data directory.
 result<loaded_config> load_node_config(const std::string& file, const std::vector<std::string>& overrides, bool strict);
 
 // `base` with the dynamic broker configs of the metadata image laid over it: cluster-wide defaults, then this node's own.
 result<node_config> with_dynamic(const node_config& base, const config_values& cluster_wide, const config_values& own);
+
+struct key_spec;
+// The value in force, as text: DescribeConfigs. Empty: unset.
+std::string node_value_text(const node_config& config, const key_spec& spec);
 
 // As AlterConfigs on a broker checks a change: invalid_config, with what is expected, for unknown, unusable or read-only keys.
 result<void> check_dynamic_node_config(std::string_view key, std::string_view value);

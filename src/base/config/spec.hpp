@@ -21,18 +21,18 @@ enum class update_mode : std::uint8_t {
 };
 
 struct key_spec {
-  std::string_view name;       // in server.properties
-  std::string_view topic_name; // its synonym on a topic; empty: a node's key only
+  std::string_view name = {};       // in server.properties
+  std::string_view topic_name = {}; // its synonym on a topic; empty: a node's key only
   value_type type = value_type::text;
-  std::string_view default_value; // as one would write it; empty: unset
-  std::string_view unit;          // "bytes", "ms", …; empty: none
+  std::string_view default_value = {}; // as one would write it; empty: unset
+  std::string_view unit = {};          // "bytes", "ms", …; empty: none
   double min = -std::numeric_limits<double>::infinity(); // numbers only, inclusive
   double max = std::numeric_limits<double>::infinity();
-  std::string_view choices; // comma-separated permitted values; empty: any
+  std::string_view choices = {}; // comma-separated permitted values; empty: any
   update_mode mode = update_mode::read_only;
   bool own = false; // cafka's, unknown to Kafka
-  std::string_view section;
-  std::string_view meaning; // sentences, Markdown
+  std::string_view section = {};
+  std::string_view meaning = {}; // sentences, Markdown
 };
 
 // In the order of the documentation.
@@ -42,7 +42,8 @@ const key_spec* find_node_key(std::string_view name) noexcept;
 // By name on a topic.
 const key_spec* find_topic_key(std::string_view name) noexcept;
 
-// Known to Kafka 4.3 (or once known and removed), without effect here.
+// Names that Kafka 4.3 knows (or older ones knew), without effect here. Sorted; is_ignored_kafka_key knows prefixes too.
+std::span<const std::string_view> ignored_kafka_names(bool topic_level) noexcept;
 bool is_ignored_kafka_key(std::string_view name) noexcept;
 bool is_ignored_kafka_topic_key(std::string_view name) noexcept;
 // The known key (used here or by Kafka) that is nearest by edit distance, if any is near enough to be a slip of the pen.

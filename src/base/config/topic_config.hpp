@@ -54,4 +54,8 @@ result<topic_config> resolve_topic_config(const topic_config& defaults, const co
 // invalid_config, in Kafka's manner, for the first key or value that a topic cannot have; `overrides` is everything set on the topic.
 result<void> check_topic_configs(const config_values& overrides);
 
+// One member by its topic-level key, as text that was checked before. Unknown keys: nothing happens, empty text.
+void set_topic_member(topic_config& config, std::string_view key, std::string_view value);
+std::string topic_member_text(const topic_config& config, std::string_view key);
+
 } // namespace cafka

@@ -1,0 +1,9 @@
+// The raw rows behind base/config/spec.hpp, in the order of the documentation.
+#pragma once
+#include "base/config/spec.hpp"
+
+namespace cafka {
+
+std::span<const std::span<const key_spec>> key_spec_groups() noexcept;
+
+} // namespace cafka
