@@ -3,8 +3,8 @@
 #pragma once
 #include "base/ids.hpp"
 #include "storage/file_pool.hpp"
+#include "storage/offset_checkpoint.hpp"
 
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -34,8 +34,6 @@ struct found_partition {
 struct found_deletion {
   std::string directory; // "<topic>-<n>.<32 hex>-delete"
 };
-
-using offset_map = std::map<topic_partition, std::int64_t>;
 
 class log_directory {
 public:
@@ -74,6 +72,10 @@ public:
 
 private:
   log_directory(file_pool& pool, std::string path) : pool_(pool), path_(std::move(path)) {}
+  result<void> load();
+  result<void> list();
+  [[nodiscard]] std::string path_in(std::string_view name) const;
+
   file_pool& pool_;
   std::string path_;
   std::unique_ptr<directory_lock> lock_;
