@@ -1,0 +1,269 @@
+// Requests about topics, brokers and configs: what the image answers on the spot, and what goes to the controller.
+#include "net/gather.hpp"
+#include "net/native/wire.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace cafka::net::native {
+
+namespace {
+
+using metadata::topic_image;
+
+// The address of `broker` on the listener that the asking client came in by; its first one if it has no such listener.
+const metadata::endpoint* endpoint_for(const metadata::broker_registration& broker, const std::string& listener) {
+  auto found =
+    std::find_if(broker.endpoints.begin(), broker.endpoints.end(), [&](const metadata::endpoint& each) { return each.listener == listener; });
+  if (found == broker.endpoints.end())
+    found = broker.endpoints.begin();
+  return found == broker.endpoints.end() ? nullptr : &*found;
+}
+
+template <class Field>
+void set_nodes(Field& to, const std::vector<node_id>& nodes) {
+  to.Assign(nodes.begin(), nodes.end());
+}
+
+void describe_topic(wire::TopicMetadata& to, const topic_image& topic) {
+  to.set_name(topic.name);
+  set_uuid(*to.mutable_topic_id(), topic.id);
+  to.set_internal(topic.name.starts_with("__"));
+  to.mutable_partitions()->Reserve(static_cast<int>(topic.partitions.size()));
+  for (const auto& [number, partition] : topic.partitions) {
+    auto& each = *to.add_partitions();
+    each.set_partition(number);
+    each.set_leader(partition.leader);
+    each.set_leader_epoch(partition.leader_epoch);
+    set_nodes(*each.mutable_replicas(), partition.replicas);
+    set_nodes(*each.mutable_isr(), partition.isr);
+    set_nodes(*each.mutable_elr(), partition.elr);
+    set_nodes(*each.mutable_last_known_elr(), partition.last_known_elr);
+    if (partition.leader == no_node)
+      set_error(each, errc::leader_not_available, {});
+  }
+}
+
+void describe_unknown(wire::TopicMetadata& to, const std::string& name) {
+  to.set_name(name);
+  set_error(to, errc::unknown_topic_or_partition, "there is no topic " + name);
+}
+
+std::vector<std::vector<node_id>> assignment_of(const google::protobuf::RepeatedPtrField<wire::ReplicaList>& from) {
+  std::vector<std::vector<node_id>> assignment;
+  for (const auto& each : from)
+    assignment.emplace_back(each.nodes().begin(), each.nodes().end());
+  return assignment;
+}
+
+// On the wire 0 asks for the server's default; in the node −1 does, and 0 or less than −1 is for the controller to refuse.
+std::int32_t or_default(std::int32_t asked) { return asked == 0 ? -1 : std::max(asked, 0); }
+
+template <class Response>
+void set_outcomes(Response& to, std::vector<metadata::topic_outcome> outcomes) {
+  for (auto& outcome : outcomes) {
+    auto& each = *to.add_topics();
+    each.set_name(std::move(outcome.name));
+    set_uuid(*each.mutable_topic_id(), outcome.topic_id);
+    set_error(each, outcome.code, std::move(outcome.message));
+    each.set_partition_count(outcome.partition_count);
+    each.set_replication_factor(outcome.replication_factor);
+  }
+}
+
+std::optional<metadata::config_key> config_key_of(const wire::ConfigResource& from) {
+  using metadata::config_resource;
+  if (from.type() != static_cast<int>(config_resource::topic) && from.type() != static_cast<int>(config_resource::broker))
+    return std::nullopt;
+  return metadata::config_key{static_cast<config_resource>(from.type()), from.name()};
+}
+
+void set_resource(wire::ConfigResource& to, const metadata::config_key& from) {
+  to.set_type(static_cast<int>(from.type));
+  to.set_name(from.name);
+}
+
+} // namespace
+
+// ---- answered from the image ----
+
+void native_session::metadata(const request_header& request, const call& to) {
+  const auto& asked = request.metadata();
+  const auto image = with_.node.image();
+  reply(to, [&](wire::ResponseHeader& header) {
+    auto& response = *header.mutable_metadata();
+    response.set_cluster_id(with_.node.describe_node().cluster_id);
+    response.set_controller_id(with_.node.controller_id());
+    for (const auto& [id, broker] : image->brokers()) {
+      const auto* address = endpoint_for(broker, host().listener_name());
+      if (broker.fenced || address == nullptr)
+        continue;
+      auto& each = *response.add_brokers();
+      each.set_node_id(id);
+      each.set_host(address->host);
+      each.set_port(address->port);
+      each.set_rack(broker.rack);
+    }
+    if (asked.all_topics())
+      for (const auto& [name, topic] : image->topics())
+        describe_topic(*response.add_topics(), *topic);
+    else
+      for (const auto& name : asked.topics()) {
+        if (const auto* topic = image->find_topic(name))
+          describe_topic(*response.add_topics(), *topic);
+        else
+          describe_unknown(*response.add_topics(), name);
+      }
+  });
+}
+
+void native_session::describe_topics(const request_header& request, const call& to) {
+  const auto& asked = request.describe_topics();
+  const auto image = with_.node.image();
+  reply(to, [&](wire::ResponseHeader& header) {
+    auto& response = *header.mutable_describe_topics();
+    auto describe = [&](const topic_image& topic) {
+      auto& each = *response.add_topics();
+      describe_topic(*each.mutable_topic(), topic);
+      const auto& configs = image->configs(metadata::config_resource::topic, topic.name);
+      each.mutable_configs()->insert(configs.begin(), configs.end());
+    };
+    if (asked.topics().empty())
+      for (const auto& [name, topic] : image->topics())
+        describe(*topic);
+    else
+      for (const auto& name : asked.topics()) {
+        if (const auto* topic = image->find_topic(name))
+          describe(*topic);
+        else
+          describe_unknown(*response.add_topics()->mutable_topic(), name);
+      }
+  });
+}
+
+// ---- decided by the controller ----
+
+void native_session::create_topics(const request_header& request, const call& to) {
+  const auto& asked = request.create_topics();
+  std::vector<metadata::new_topic> topics;
+  for (const auto& each : asked.topics()) {
+    auto& topic = topics.emplace_back();
+    topic.name = each.name();
+    topic.partition_count = or_default(each.partition_count());
+    topic.replication_factor =
+      static_cast<std::int16_t>(std::min<std::int32_t>(or_default(each.replication_factor()), std::numeric_limits<std::int16_t>::max()));
+    topic.assignment = assignment_of(each.assignment());
+    topic.configs.insert(each.configs().begin(), each.configs().end());
+  }
+  with_.node.create_topics(std::move(topics), asked.validate_only(),
+                           when_done<std::vector<metadata::topic_outcome>>([this, to](result<std::vector<metadata::topic_outcome>> outcomes) {
+                             if (!outcomes)
+                               return reply_error(to, outcomes.error().code, outcomes.error().detail);
+                             reply(to, [&](wire::ResponseHeader& header) { set_outcomes(*header.mutable_create_topics(), std::move(*outcomes)); });
+                           }));
+}
+
+void native_session::delete_topics(const request_header& request, const call& to) {
+  const auto& asked = request.delete_topics();
+  std::vector<metadata::topic_ref> topics;
+  for (const auto& name : asked.topics())
+    topics.push_back({name, {}});
+  for (const auto& id : asked.topic_ids())
+    topics.push_back({{}, to_uuid(id)});
+  with_.node.delete_topics(std::move(topics),
+                           when_done<std::vector<metadata::topic_outcome>>([this, to](result<std::vector<metadata::topic_outcome>> outcomes) {
+                             if (!outcomes)
+                               return reply_error(to, outcomes.error().code, outcomes.error().detail);
+                             reply(to, [&](wire::ResponseHeader& header) { set_outcomes(*header.mutable_delete_topics(), std::move(*outcomes)); });
+                           }));
+}
+
+void native_session::create_partitions(const request_header& request, const call& to) {
+  const auto& asked = request.create_partitions();
+  std::vector<metadata::new_partitions> topics;
+  for (const auto& each : asked.topics())
+    topics.push_back({each.topic(), each.total_count(), assignment_of(each.assignment())});
+  with_.node.create_partitions(
+    std::move(topics), asked.validate_only(),
+    when_done<std::vector<metadata::topic_outcome>>([this, to](result<std::vector<metadata::topic_outcome>> outcomes) {
+      if (!outcomes)
+        return reply_error(to, outcomes.error().code, outcomes.error().detail);
+      reply(to, [&](wire::ResponseHeader& header) { set_outcomes(*header.mutable_create_partitions(), std::move(*outcomes)); });
+    }));
+}
+
+void native_session::alter_configs(const request_header& request, const call& to) {
+  const auto& asked = request.alter_configs();
+  std::vector<metadata::alter_config> changes;
+  for (const auto& each : asked.resources()) {
+    const auto key = config_key_of(each.resource());
+    if (!key)
+      return reply_error(to, errc::invalid_request, "resource type " + std::to_string(each.resource().type()) + " is neither 2 (topic) nor 4 (broker)");
+    auto& alter = changes.emplace_back();
+    alter.resource = *key;
+    for (const auto& change : each.changes()) {
+      if (change.operation() < 0 || change.operation() > 3)
+        return reply_error(to, errc::invalid_request, "operation " + std::to_string(change.operation()) + " on " + change.key() + " is not one of 0 to 3");
+      const auto operation = static_cast<metadata::config_operation>(change.operation());
+      const bool has_value = operation != metadata::config_operation::remove;
+      alter.changes.push_back({change.key(), operation, has_value ? std::optional(change.value()) : std::nullopt});
+    }
+  }
+  with_.node.alter_configs(std::move(changes), asked.validate_only(),
+                           when_done<std::vector<metadata::config_outcome>>([this, to](result<std::vector<metadata::config_outcome>> outcomes) {
+                             if (!outcomes)
+                               return reply_error(to, outcomes.error().code, outcomes.error().detail);
+                             reply(to, [&](wire::ResponseHeader& header) {
+                               auto& response = *header.mutable_alter_configs();
+                               for (auto& outcome : *outcomes) {
+                                 auto& each = *response.add_outcomes();
+                                 set_resource(*each.mutable_resource(), outcome.resource);
+                                 set_error(each, outcome.code, std::move(outcome.message));
+                               }
+                             });
+                           }));
+}
+
+void native_session::describe_configs(const request_header& request, const call& to) {
+  const auto& asked = request.describe_configs();
+  if (asked.resources_size() > max_partitions_per_request)
+    return reply_error(to, errc::invalid_request, std::to_string(asked.resources_size()) + " resources in one request");
+  std::vector<wire::ConfigResource> resources(asked.resources().begin(), asked.resources().end());
+  auto self = std::static_pointer_cast<native_session>(shared_from_this());
+  auto finish = [self, to, resources](std::vector<result<std::vector<metadata::config_entry>>> answers) {
+    self->enter([&] {
+      self->reply(to, [&](wire::ResponseHeader& header) {
+        auto& response = *header.mutable_describe_configs();
+        for (std::size_t i = 0; i < answers.size(); ++i) {
+          auto& each = *response.add_resources();
+          *each.mutable_resource() = resources[i];
+          if (!answers[i]) {
+            set_error(each, answers[i].error());
+            continue;
+          }
+          for (auto& entry : *answers[i]) {
+            auto& shown = *each.add_entries();
+            shown.set_key(std::move(entry.key));
+            if (entry.value)
+              shown.set_value(std::move(*entry.value));
+            shown.set_source(static_cast<int>(entry.source));
+            shown.set_read_only(entry.read_only);
+            shown.set_sensitive(entry.sensitive);
+            shown.set_type(std::move(entry.type));
+            shown.set_documentation(std::move(entry.documentation));
+          }
+        }
+      });
+    });
+  };
+  auto answers = std::make_shared<gather<std::vector<metadata::config_entry>>>(loop(), resources.size(), std::move(finish));
+  for (std::size_t i = 0; i < resources.size(); ++i) {
+    if (auto key = config_key_of(resources[i]))
+      with_.node.describe_configs(std::move(*key), answers->slot(i));
+    else
+      answers->answer(i, fail(errc::invalid_request, "resource type " + std::to_string(resources[i].type()) + " is neither 2 (topic) nor 4 (broker)"));
+  }
+  answers->close();
+}
+
+} // namespace cafka::net::native
