@@ -19,8 +19,8 @@ std::string describe_peer(const tcp::socket& socket) {
   if (failed)
     return "a peer that is gone";
   const auto address = remote.address().is_v6() && remote.address().to_v6().is_v4_mapped()
-                         ? asio::ip::make_address_v4(asio::ip::v4_mapped, remote.address().to_v6()).to_string()
-                         : remote.address().to_string();
+                           ? asio::ip::make_address_v4(asio::ip::v4_mapped, remote.address().to_v6()).to_string()
+                           : remote.address().to_string();
   return address + ':' + std::to_string(remote.port());
 }
 
@@ -37,7 +37,10 @@ void peer_log::refused(const std::string& peer, std::string_view why) noexcept {
 }
 
 connection::connection(tcp::socket socket, environment with)
-  : socket_(std::move(socket)), with_(std::move(with)), peer_(describe_peer(socket_)), assembler_(with_.pool, with_.limits.max_frame_bytes) {}
+    : socket_(std::move(socket)),
+      with_(std::move(with)),
+      peer_(describe_peer(socket_)),
+      assembler_(with_.pool, with_.limits.max_frame_bytes) {}
 
 connection::~connection() { close(); }
 
@@ -192,7 +195,8 @@ bool connection::open_session(byte_span& input) {
 }
 
 bool connection::is_over_bounds() const noexcept {
-  return requests_in_flight_ >= with_.limits.max_in_flight_requests || in_flight_bytes_ + output_.queued_bytes() >= with_.limits.max_in_flight_bytes;
+  return requests_in_flight_ >= with_.limits.max_in_flight_requests ||
+         in_flight_bytes_ + output_.queued_bytes() >= with_.limits.max_in_flight_bytes;
 }
 
 void connection::pause(pause_reason why, byte_span unread) {

@@ -20,8 +20,8 @@ struct connection_limits {
   std::uint32_t max_frame_bytes = 100 << 20;
   std::size_t max_in_flight_requests = 512;
   std::size_t max_in_flight_bytes = 16 << 20;
-  std::int64_t idle_ms = 600'000;  // −1: never
-  std::int64_t frame_ms = 30'000;  // a begun frame must be whole by then, time we do not read not counted; −1: never
+  std::int64_t idle_ms = 600'000; // −1: never
+  std::int64_t frame_ms = 30'000; // a begun frame must be whole by then, time we do not read not counted; −1: never
   std::size_t turn_bytes = 1 << 20; // received or sent before other connections get their turn
 };
 
@@ -121,7 +121,7 @@ private:
   bool closed_ = false;
 
   std::int64_t last_activity_ms_ = 0;
-  std::int64_t frame_since_ms_ = 0;  // 0: no frame is begun
+  std::int64_t frame_since_ms_ = 0; // 0: no frame is begun
   std::int64_t paused_since_ms_ = 0;
   deadline_queue::handle watch_;
 };

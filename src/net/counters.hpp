@@ -24,8 +24,8 @@ struct counter_values {
 };
 
 struct loop_counters {
-  std::atomic<std::uint64_t> connections_opened{0}, connections_closed{0}, connections_refused{0}, requests{0}, responses{0}, bytes_received{0},
-    bytes_sent{0}, frames_refused{0}, deadlines_missed{0}, session_exceptions{0}, reads_paused{0};
+  std::atomic<std::uint64_t> connections_opened{0}, connections_closed{0}, connections_refused{0}, requests{0}, responses{0},
+      bytes_received{0}, bytes_sent{0}, frames_refused{0}, deadlines_missed{0}, session_exceptions{0}, reads_paused{0};
   std::atomic<std::int64_t> parked_fetches{0};
 
   // Only the loop's own thread writes, so no locked instruction is needed.

@@ -15,8 +15,14 @@ errc check_partition(const metadata::image& image, const topic_id_partition& par
 }
 
 fetch_operation::fetch_operation(event_loop& loop, service& node, parked_fetches& parked, fetch_request request, done_handler done)
-  : loop_(loop), node_(node), parked_(parked), min_bytes_(request.min_bytes), max_bytes_(request.max_bytes), max_wait_ms_(request.max_wait_ms),
-    done_(std::move(done)), slots_(request.partitions.size()) {
+    : loop_(loop),
+      node_(node),
+      parked_(parked),
+      min_bytes_(request.min_bytes),
+      max_bytes_(request.max_bytes),
+      max_wait_ms_(request.max_wait_ms),
+      done_(std::move(done)),
+      slots_(request.partitions.size()) {
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     auto& task = slots_[i].task = std::move(request.partitions[i]);
     task.max_bytes = static_cast<std::uint32_t>(std::min<std::uint64_t>(task.max_bytes, max_bytes_));
@@ -120,7 +126,9 @@ void fetch_operation::end_of_round() {
   take_fired();
   if (finish_after_round_ || !may_wait_ || is_enough())
     return finish();
-  const auto any = [this](slot_state state) { return std::any_of(slots_.begin(), slots_.end(), [state](const slot& s) { return s.state == state; }); };
+  const auto any = [this](slot_state state) {
+    return std::any_of(slots_.begin(), slots_.end(), [state](const slot& s) { return s.state == state; });
+  };
   if (any(slot_state::to_ask))
     loop_.post([self = shared_from_this()] { // never a recursion, however fast the answers come
       if (!self->finished_ && !self->in_round_)
@@ -160,7 +168,9 @@ void fetch_operation::merge(slot& from) {
     state = is_empty || task.max_bytes == 0 ? slot_state::settled : slot_state::to_ask;
 }
 
-bool fetch_operation::is_enough() const noexcept { return has_error_ || total_bytes_ >= min_bytes_ || total_bytes_ >= max_bytes_ || slots_.empty(); }
+bool fetch_operation::is_enough() const noexcept {
+  return has_error_ || total_bytes_ >= min_bytes_ || total_bytes_ >= max_bytes_ || slots_.empty();
+}
 
 // ---- waiting ----
 

@@ -51,10 +51,10 @@ public:
 
 private:
   enum class slot_state {
-    to_ask,   // in the next round
-    asked,    // its answer is under way
+    to_ask, // in the next round
+    asked, // its answer is under way
     watching, // empty: data_available will follow
-    settled,  // nothing more to get from it for this request
+    settled, // nothing more to get from it for this request
   };
   struct slot {
     fetch_task task;

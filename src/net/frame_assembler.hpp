@@ -14,13 +14,14 @@ namespace cafka::net {
 class frame_assembler {
 public:
   enum class state {
-    frame,       // `frame` is whole
-    need_bytes,  // the input is used up
+    frame, // `frame` is whole
+    need_bytes, // the input is used up
     need_budget, // the pool is at its limit; the input is kept by the caller
-    refused,     // see refusal(); the stream is lost
+    refused, // see refusal(); the stream is lost
   };
 
-  frame_assembler(std::shared_ptr<frame_pool> pool, std::uint32_t max_frame_bytes) : pool_(std::move(pool)), max_frame_bytes_(max_frame_bytes) {}
+  frame_assembler(std::shared_ptr<frame_pool> pool, std::uint32_t max_frame_bytes)
+      : pool_(std::move(pool)), max_frame_bytes_(max_frame_bytes) {}
 
   // Where the rest of the frame being received may be read to directly; empty between frames, or when its buffer is full and has to grow.
   [[nodiscard]] mutable_byte_span wanted() noexcept;

@@ -14,7 +14,7 @@ constexpr std::size_t large_step = 64 << 10;
 } // namespace
 
 frame_buffer::frame_buffer(std::shared_ptr<frame_pool> pool, std::byte* memory, std::size_t capacity) noexcept
-  : pool_(std::move(pool)), memory_(memory), capacity_(capacity) {
+    : pool_(std::move(pool)), memory_(memory), capacity_(capacity) {
   set_size(0);
 }
 
@@ -25,7 +25,9 @@ frame_buffer::~frame_buffer() {
   pool_->give_back(capacity_);
 }
 
-budget_charge::budget_charge(std::shared_ptr<frame_pool> pool, std::size_t bytes) : pool_(std::move(pool)), bytes_(bytes) { pool_->add_used(bytes_); }
+budget_charge::budget_charge(std::shared_ptr<frame_pool> pool, std::size_t bytes) : pool_(std::move(pool)), bytes_(bytes) {
+  pool_->add_used(bytes_);
+}
 
 budget_charge::~budget_charge() {
   if (pool_)

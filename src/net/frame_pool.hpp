@@ -97,7 +97,7 @@ private:
   };
   // A little over the powers of two: a batch of 64 KiB comes with a header. Larger frames are allocated as they are.
   static constexpr std::array<std::size_t, 9> class_sizes{
-    512, 2048, 8192, 32768, (64 << 10) + 4096, (256 << 10) + 4096, (1 << 20) + 16384, (2 << 20) + 16384, (4 << 20) + 16384};
+      512, 2048, 8192, 32768, (64 << 10) + 4096, (256 << 10) + 4096, (1 << 20) + 16384, (2 << 20) + 16384, (4 << 20) + 16384};
   struct waiting_entry {
     std::weak_ptr<budget_waiter> waiter;
     std::size_t bytes;

@@ -16,7 +16,7 @@ public:
   using done_handler = std::function<void(std::vector<result<T>> answers)>; // in slot order
 
   gather(event_loop& loop, std::size_t count, done_handler done)
-    : loop_(loop), done_(std::move(done)), answers_(count, fail(errc::unknown_server_error, "no answer")), unanswered_(count + 1) {}
+      : loop_(loop), done_(std::move(done)), answers_(count, fail(errc::unknown_server_error, "no answer")), unanswered_(count + 1) {}
 
   // To be called exactly once, by anyone.
   completion<T> slot(std::size_t index) {

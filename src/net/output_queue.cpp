@@ -42,7 +42,8 @@ void output_queue::push(outgoing message) {
       if (done == 0 && end == message.bytes.size())
         push_bytes(std::move(message.bytes));
       else if (done < end)
-        push_bytes(byte_vector(message.bytes.begin() + static_cast<std::ptrdiff_t>(done), message.bytes.begin() + static_cast<std::ptrdiff_t>(end)));
+        push_bytes(byte_vector(message.bytes.begin() + static_cast<std::ptrdiff_t>(done),
+                               message.bytes.begin() + static_cast<std::ptrdiff_t>(end)));
       done = end;
     };
     const auto total = message.bytes.size();
@@ -122,8 +123,9 @@ output_queue::step output_queue::send_slice(int socket, std::size_t limit, mutab
   if (result < 0)
     return is_full() ? step::would_block : fail_with(system_error("sendfile"));
   if (result == 0)
-    return fail_with({errc::corrupt_message, "sendfile at position " + std::to_string(slice.position + done) + " of a log file gave no bytes, " +
-                                               std::to_string(slice.size_bytes - done) + " were promised: the file is shorter than its log"});
+    return fail_with({errc::corrupt_message, "sendfile at position " + std::to_string(slice.position + done) +
+                                                 " of a log file gave no bytes, " + std::to_string(slice.size_bytes - done) +
+                                                 " were promised: the file is shorter than its log"});
   sent = static_cast<std::size_t>(result);
   return step::sent;
 }

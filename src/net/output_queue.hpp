@@ -30,10 +30,10 @@ public:
   void push(outgoing message);
 
   enum class flush_state {
-    drained,     // all is with the kernel
+    drained, // all is with the kernel
     would_block, // wait until the socket is writable
-    turn_over,   // `turn_bytes` were sent and there is more
-    failed,      // the connection is beyond repair: see failure()
+    turn_over, // `turn_bytes` were sent and there is more
+    failed, // the connection is beyond repair: see failure()
   };
   // Sends up to about `turn_bytes`. `scratch` is used for slices of files without a descriptor; it may be empty otherwise.
   flush_state flush(int socket, std::size_t turn_bytes, mutable_byte_span scratch);
@@ -49,7 +49,7 @@ public:
 
 private:
   struct item {
-    byte_vector bytes;        // or, if empty,
+    byte_vector bytes; // or, if empty,
     storage::log_slice slice; // this
     std::size_t sent = 0;
     std::uint32_t ends_messages = 0;

@@ -25,7 +25,7 @@ std::size_t descriptors_for_connections() {
 }
 
 void ignore_broken_pipes() {
-  struct sigaction current{};
+  struct sigaction current {};
   if (::sigaction(SIGPIPE, nullptr, &current) == 0 && current.sa_handler == SIG_DFL) {
     current.sa_handler = SIG_IGN;
     ::sigaction(SIGPIPE, &current, nullptr);
@@ -61,17 +61,20 @@ struct server::state : std::enable_shared_from_this<server::state> {
   };
 
   state(server_options with, service& node_service, const std::vector<asio::io_context*>& contexts)
-    : options(std::move(with)), node(node_service), parked(options.max_parked_fetches), pool(frame_pool::make(options.pool)), log(*options.time),
-      census(std::min(options.max_connections, descriptors_for_connections()), options.max_connections_per_ip) {
+      : options(std::move(with)),
+        node(node_service),
+        parked(options.max_parked_fetches),
+        pool(frame_pool::make(options.pool)),
+        log(*options.time),
+        census(std::min(options.max_connections, descriptors_for_connections()), options.max_connections_per_ip) {
     for (auto* io : contexts)
       shards.push_back(std::make_unique<shard>(*io, *options.time));
     std::vector<event_loop*> loops;
     for (auto& each : shards)
       loops.push_back(&each->loop);
     detect = [this](byte_span first_bytes, session_host& host) { return native::detect(first_bytes, host, {node, parked}); };
-    door = std::make_unique<listener>(std::move(loops), [this](tcp::socket socket, std::size_t index, std::size_t tag) {
-      welcome(std::move(socket), index, tag);
-    });
+    door = std::make_unique<listener>(
+        std::move(loops), [this](tcp::socket socket, std::size_t index, std::size_t tag) { welcome(std::move(socket), index, tag); });
   }
 
   void welcome(tcp::socket socket, std::size_t index, std::size_t tag);
@@ -121,9 +124,8 @@ void server::state::open(shard& on, tcp::socket socket, const asio::ip::address&
     if (on.stopping && on.connections.empty())
       shard_stopped();
   };
-  auto opened = std::make_shared<connection>(
-    std::move(socket),
-    connection::environment{on.loop, pool, options.connection, detect, log, options.listeners[tag].name, std::move(closed)});
+  auto opened = std::make_shared<connection>(std::move(socket), connection::environment{on.loop, pool, options.connection, detect, log,
+                                                                                        options.listeners[tag].name, std::move(closed)});
   loop_counters::add(counters.connections_opened);
   on.connections.emplace(opened.get(), opened);
   opened->start();
@@ -162,7 +164,7 @@ void server::state::shard_stopped() {
 }
 
 server::server(server_options options, service& node, const std::vector<asio::io_context*>& shards)
-  : state_(std::make_shared<state>(std::move(options), node, shards)) {}
+    : state_(std::make_shared<state>(std::move(options), node, shards)) {}
 
 server::~server() = default;
 

@@ -93,8 +93,8 @@ private:
 struct detection {
   std::shared_ptr<session> accepted;
   std::size_t consumed = 0; // of the first bytes, by `accepted`; what is left is nothing, or the length of a frame that is not empty
-  std::size_t needs = 0;    // undecided: so many bytes in all, at most max_opening_bytes
-  std::string refused;      // neither: the reason
+  std::size_t needs = 0; // undecided: so many bytes in all, at most max_opening_bytes
+  std::string refused; // neither: the reason
 };
 inline constexpr std::size_t max_opening_bytes = 8;
 using protocol_detector = std::function<detection(byte_span first_bytes, session_host& host)>;

@@ -8,9 +8,11 @@ result<frame_parts> split_frame(mutable_byte_span frame) {
   const std::size_t header_size = load_be<std::uint32_t>(frame.data());
   const auto rest = frame.subspan(sizeof(std::uint32_t));
   if (header_size > rest.size())
-    return fail(errc::invalid_request, "header of " + std::to_string(header_size) + " bytes in a frame with " + std::to_string(rest.size()));
+    return fail(errc::invalid_request,
+                "header of " + std::to_string(header_size) + " bytes in a frame with " + std::to_string(rest.size()));
   if (header_size > max_header_bytes)
-    return fail(errc::invalid_request, "header of " + std::to_string(header_size) + " bytes; at most " + std::to_string(max_header_bytes) + " are accepted");
+    return fail(errc::invalid_request,
+                "header of " + std::to_string(header_size) + " bytes; at most " + std::to_string(max_header_bytes) + " are accepted");
   return frame_parts{rest.first(header_size), rest.subspan(header_size)};
 }
 

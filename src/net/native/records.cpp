@@ -27,7 +27,7 @@ std::string too_many(int count) {
 class produce_operation final : public produce_sink, public std::enable_shared_from_this<produce_operation> {
 public:
   produce_operation(std::shared_ptr<native_session> session, native_session::call to, bool wants_answer, std::size_t count)
-    : session_(std::move(session)), to_(to), wants_answer_(wants_answer), outcomes_(count), unanswered_(count + 1) {}
+      : session_(std::move(session)), to_(to), wants_answer_(wants_answer), outcomes_(count), unanswered_(count + 1) {}
 
   void produce_done(std::uint32_t index, produce_outcome outcome) override {
     outcomes_[index] = std::move(outcome);
@@ -45,7 +45,8 @@ private:
   void finish() {
     if (wants_answer_)
       return answer();
-    const auto failed = std::find_if(outcomes_.begin(), outcomes_.end(), [](const produce_outcome& outcome) { return outcome.code != errc::none; });
+    const auto failed =
+        std::find_if(outcomes_.begin(), outcomes_.end(), [](const produce_outcome& outcome) { return outcome.code != errc::none; });
     if (failed != outcomes_.end()) // no other way to tell the client that it writes to the wrong node, or garbage
       return session_->host().refuse("acks=0 and partition number " + std::to_string(failed - outcomes_.begin()) +
                                      " of a request failed: " + error{failed->code, failed->message}.to_string());
@@ -141,10 +142,10 @@ void native_session::fetch(const request_header& request, const frame_buffer& fr
   }
   auto self = std::static_pointer_cast<native_session>(shared_from_this());
   auto charge = std::make_shared<budget_charge>(host().pool(), count * fetch_operation::bytes_per_partition);
-  auto operation = std::make_shared<fetch_operation>(
-    loop(), with_.node, with_.parked, std::move(wanted), [self, to, charge = std::move(charge)](std::vector<fetch_outcome> outcomes) {
-      self->enter([&] { self->fetched(to, std::move(outcomes)); });
-    });
+  auto operation = std::make_shared<fetch_operation>(loop(), with_.node, with_.parked, std::move(wanted),
+                                                     [self, to, charge = std::move(charge)](std::vector<fetch_outcome> outcomes) {
+                                                       self->enter([&] { self->fetched(to, std::move(outcomes)); });
+                                                     });
   fetches_.emplace(to.ticket.sequence, operation);
   operation->start();
 }

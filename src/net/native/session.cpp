@@ -23,15 +23,16 @@ detection detect(byte_span first_bytes, session_host& host, const node_context& 
   const auto magic = load_be<std::uint32_t>(first_bytes.data());
   if (magic != preface_magic) {
     auto why = magic < 0x8000'0000 && magic <= static_cast<std::uint32_t>(with.node.describe_node().max_frame_bytes)
-                 ? "the Kafka protocol is not served yet"
-                 : "its first bytes are neither cafka's nor Kafka's";
+                   ? "the Kafka protocol is not served yet"
+                   : "its first bytes are neither cafka's nor Kafka's";
     return {.accepted = {}, .consumed = 0, .needs = 0, .refused = why};
   }
   if (first_bytes.size() < preface_size)
     return {.accepted = {}, .consumed = 0, .needs = preface_size, .refused = {}};
   const auto version = load_be<std::uint32_t>(first_bytes.data() + sizeof magic);
   if (version != protocol_version)
-    return {.accepted = {}, .consumed = 0, .needs = 0, .refused = "native protocol " + std::to_string(version) + " is not spoken here, only 1"};
+    return {
+        .accepted = {}, .consumed = 0, .needs = 0, .refused = "native protocol " + std::to_string(version) + " is not spoken here, only 1"};
   return {.accepted = std::make_shared<native_session>(host, with), .consumed = preface_size, .needs = 0, .refused = {}};
 }
 
@@ -89,7 +90,8 @@ void native_session::hello(const request_header& request, const call& to) {
   const auto& asked = request.hello();
   if (asked.min_version() > protocol_version || asked.max_version() < protocol_version)
     return reply_error(to, errc::unsupported_version,
-                       "this server speaks version 1, the client " + std::to_string(asked.min_version()) + " to " + std::to_string(asked.max_version()));
+                       "this server speaks version 1, the client " + std::to_string(asked.min_version()) + " to " +
+                           std::to_string(asked.max_version()));
   greeted_ = true;
   const auto node = with_.node.describe_node();
   reply(to, [&](wire::ResponseHeader& header) {

@@ -13,8 +13,8 @@ using metadata::topic_image;
 
 // The address of `broker` on the listener that the asking client came in by; its first one if it has no such listener.
 const metadata::endpoint* endpoint_for(const metadata::broker_registration& broker, const std::string& listener) {
-  auto found =
-    std::find_if(broker.endpoints.begin(), broker.endpoints.end(), [&](const metadata::endpoint& each) { return each.listener == listener; });
+  auto found = std::find_if(broker.endpoints.begin(), broker.endpoints.end(),
+                            [&](const metadata::endpoint& each) { return each.listener == listener; });
   if (found == broker.endpoints.end())
     found = broker.endpoints.begin();
   return found == broker.endpoints.end() ? nullptr : &*found;
@@ -151,16 +151,17 @@ void native_session::create_topics(const request_header& request, const call& to
     topic.name = each.name();
     topic.partition_count = or_default(each.partition_count());
     topic.replication_factor =
-      static_cast<std::int16_t>(std::min<std::int32_t>(or_default(each.replication_factor()), std::numeric_limits<std::int16_t>::max()));
+        static_cast<std::int16_t>(std::min<std::int32_t>(or_default(each.replication_factor()), std::numeric_limits<std::int16_t>::max()));
     topic.assignment = assignment_of(each.assignment());
     topic.configs.insert(each.configs().begin(), each.configs().end());
   }
-  with_.node.create_topics(std::move(topics), asked.validate_only(),
-                           when_done<std::vector<metadata::topic_outcome>>([this, to](result<std::vector<metadata::topic_outcome>> outcomes) {
-                             if (!outcomes)
-                               return reply_error(to, outcomes.error().code, outcomes.error().detail);
-                             reply(to, [&](wire::ResponseHeader& header) { set_outcomes(*header.mutable_create_topics(), std::move(*outcomes)); });
-                           }));
+  with_.node.create_topics(
+      std::move(topics), asked.validate_only(),
+      when_done<std::vector<metadata::topic_outcome>>([this, to](result<std::vector<metadata::topic_outcome>> outcomes) {
+        if (!outcomes)
+          return reply_error(to, outcomes.error().code, outcomes.error().detail);
+        reply(to, [&](wire::ResponseHeader& header) { set_outcomes(*header.mutable_create_topics(), std::move(*outcomes)); });
+      }));
 }
 
 void native_session::delete_topics(const request_header& request, const call& to) {
@@ -170,12 +171,12 @@ void native_session::delete_topics(const request_header& request, const call& to
     topics.push_back({name, {}});
   for (const auto& id : asked.topic_ids())
     topics.push_back({{}, to_uuid(id)});
-  with_.node.delete_topics(std::move(topics),
-                           when_done<std::vector<metadata::topic_outcome>>([this, to](result<std::vector<metadata::topic_outcome>> outcomes) {
-                             if (!outcomes)
-                               return reply_error(to, outcomes.error().code, outcomes.error().detail);
-                             reply(to, [&](wire::ResponseHeader& header) { set_outcomes(*header.mutable_delete_topics(), std::move(*outcomes)); });
-                           }));
+  with_.node.delete_topics(
+      std::move(topics), when_done<std::vector<metadata::topic_outcome>>([this, to](result<std::vector<metadata::topic_outcome>> outcomes) {
+        if (!outcomes)
+          return reply_error(to, outcomes.error().code, outcomes.error().detail);
+        reply(to, [&](wire::ResponseHeader& header) { set_outcomes(*header.mutable_delete_topics(), std::move(*outcomes)); });
+      }));
 }
 
 void native_session::create_partitions(const request_header& request, const call& to) {
@@ -184,12 +185,12 @@ void native_session::create_partitions(const request_header& request, const call
   for (const auto& each : asked.topics())
     topics.push_back({each.topic(), each.total_count(), assignment_of(each.assignment())});
   with_.node.create_partitions(
-    std::move(topics), asked.validate_only(),
-    when_done<std::vector<metadata::topic_outcome>>([this, to](result<std::vector<metadata::topic_outcome>> outcomes) {
-      if (!outcomes)
-        return reply_error(to, outcomes.error().code, outcomes.error().detail);
-      reply(to, [&](wire::ResponseHeader& header) { set_outcomes(*header.mutable_create_partitions(), std::move(*outcomes)); });
-    }));
+      std::move(topics), asked.validate_only(),
+      when_done<std::vector<metadata::topic_outcome>>([this, to](result<std::vector<metadata::topic_outcome>> outcomes) {
+        if (!outcomes)
+          return reply_error(to, outcomes.error().code, outcomes.error().detail);
+        reply(to, [&](wire::ResponseHeader& header) { set_outcomes(*header.mutable_create_partitions(), std::move(*outcomes)); });
+      }));
 }
 
 void native_session::alter_configs(const request_header& request, const call& to) {
@@ -198,30 +199,33 @@ void native_session::alter_configs(const request_header& request, const call& to
   for (const auto& each : asked.resources()) {
     const auto key = config_key_of(each.resource());
     if (!key)
-      return reply_error(to, errc::invalid_request, "resource type " + std::to_string(each.resource().type()) + " is neither 2 (topic) nor 4 (broker)");
+      return reply_error(to, errc::invalid_request,
+                         "resource type " + std::to_string(each.resource().type()) + " is neither 2 (topic) nor 4 (broker)");
     auto& alter = changes.emplace_back();
     alter.resource = *key;
     for (const auto& change : each.changes()) {
       if (change.operation() < 0 || change.operation() > 3)
-        return reply_error(to, errc::invalid_request, "operation " + std::to_string(change.operation()) + " on " + change.key() + " is not one of 0 to 3");
+        return reply_error(to, errc::invalid_request,
+                           "operation " + std::to_string(change.operation()) + " on " + change.key() + " is not one of 0 to 3");
       const auto operation = static_cast<metadata::config_operation>(change.operation());
       const bool has_value = operation != metadata::config_operation::remove;
       alter.changes.push_back({change.key(), operation, has_value ? std::optional(change.value()) : std::nullopt});
     }
   }
-  with_.node.alter_configs(std::move(changes), asked.validate_only(),
-                           when_done<std::vector<metadata::config_outcome>>([this, to](result<std::vector<metadata::config_outcome>> outcomes) {
-                             if (!outcomes)
-                               return reply_error(to, outcomes.error().code, outcomes.error().detail);
-                             reply(to, [&](wire::ResponseHeader& header) {
-                               auto& response = *header.mutable_alter_configs();
-                               for (auto& outcome : *outcomes) {
-                                 auto& each = *response.add_outcomes();
-                                 set_resource(*each.mutable_resource(), outcome.resource);
-                                 set_error(each, outcome.code, std::move(outcome.message));
-                               }
-                             });
-                           }));
+  with_.node.alter_configs(
+      std::move(changes), asked.validate_only(),
+      when_done<std::vector<metadata::config_outcome>>([this, to](result<std::vector<metadata::config_outcome>> outcomes) {
+        if (!outcomes)
+          return reply_error(to, outcomes.error().code, outcomes.error().detail);
+        reply(to, [&](wire::ResponseHeader& header) {
+          auto& response = *header.mutable_alter_configs();
+          for (auto& outcome : *outcomes) {
+            auto& each = *response.add_outcomes();
+            set_resource(*each.mutable_resource(), outcome.resource);
+            set_error(each, outcome.code, std::move(outcome.message));
+          }
+        });
+      }));
 }
 
 void native_session::describe_configs(const request_header& request, const call& to) {
@@ -261,7 +265,8 @@ void native_session::describe_configs(const request_header& request, const call&
     if (auto key = config_key_of(resources[i]))
       with_.node.describe_configs(std::move(*key), answers->slot(i));
     else
-      answers->answer(i, fail(errc::invalid_request, "resource type " + std::to_string(resources[i].type()) + " is neither 2 (topic) nor 4 (broker)"));
+      answers->answer(
+          i, fail(errc::invalid_request, "resource type " + std::to_string(resources[i].type()) + " is neither 2 (topic) nor 4 (broker)"));
   }
   answers->close();
 }
