@@ -42,7 +42,11 @@ struct batch_header {
   std::int32_t base_sequence = -1;
   std::int32_t record_count = 0;
 
-  [[nodiscard]] std::int64_t last_offset() const noexcept { return base_offset + last_offset_delta; }
+  // Wraps in a header that lies, rather than being undefined: it is then below base_offset.
+  [[nodiscard]] std::int64_t offset_at(std::int32_t delta) const noexcept {
+    return static_cast<std::int64_t>(static_cast<std::uint64_t>(base_offset) + static_cast<std::uint64_t>(std::int64_t{delta}));
+  }
+  [[nodiscard]] std::int64_t last_offset() const noexcept { return offset_at(last_offset_delta); }
   // Of the whole batch in the log, this header included.
   [[nodiscard]] std::size_t size_bytes() const noexcept { return batch_prefix_size + static_cast<std::size_t>(batch_length); }
   [[nodiscard]] std::uint8_t codec_bits() const noexcept { return attributes & 0x7; } // 5–7 are no codec

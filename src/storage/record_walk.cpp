@@ -81,7 +81,7 @@ result<void> for_each_record(byte_span batch, const walk_options& options, const
   CAFKA_TRY_ASSIGN(header, parse_batch_header(batch));
   if (header.size_bytes() != batch.size())
     return fail(errc::corrupt_message, "a batch of " + std::to_string(header.size_bytes()) + " bytes in " + std::to_string(batch.size()));
-  if (!options.compacted && header.last_offset_delta != header.record_count - 1)
+  if (!options.compacted && header.last_offset_delta != std::int64_t{header.record_count} - 1)
     return fail(errc::invalid_record,
                 std::to_string(header.record_count) + " records up to offset delta " + std::to_string(header.last_offset_delta));
   byte_vector scratch;
@@ -89,7 +89,7 @@ result<void> for_each_record(byte_span batch, const walk_options& options, const
   std::vector<record_header> headers;
   return detail::walk(header, records, options.compacted, [&](const detail::raw_record& record) {
     detail::read_headers(record, headers);
-    return visit({.offset = header.base_offset + record.offset_delta,
+    return visit({.offset = header.offset_at(record.offset_delta),
                   .timestamp = detail::record_timestamp(header, record),
                   .key = record.key,
                   .value = record.value,

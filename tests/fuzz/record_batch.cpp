@@ -1,5 +1,5 @@
 // One produced batch from anywhere: header, CRC, records and what a leader checks. Most inputs get their length, magic and CRC put right
-// first, so that the search goes on behind them. What the check lets pass is held against the second decoder.
+// first, and some are compressed, so that the search goes on behind them. What the check lets pass is held against the second decoder.
 #include "storage/crc32c.hpp"
 #include "support/generate.hpp"
 
@@ -35,6 +35,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto input = std::as_bytes(std::span{data + 1, size - 1});
   byte_vector bytes{input.begin(), input.end()};
   if ((choice & 7) != 0 && bytes.size() >= batch_header_size) {
+    if (const auto codec = static_cast<compression>((choice >> 3) % 5); (choice & 128) != 0) { // else no mutation gets behind a codec
+      bytes.resize(batch_header_size);
+      (void)compress(codec, input.subspan(batch_header_size), bytes);
+      bytes[22] = static_cast<std::byte>(codec);
+    }
     store_be(bytes.data() + 8, static_cast<std::int32_t>(bytes.size() - batch_prefix_size));
     bytes[16] = std::byte{2};
     test::repair_crc(bytes);
