@@ -51,10 +51,17 @@ enum class errc : std::int32_t {
   unsupported_compression_type = 76,
   stale_broker_epoch = 77,
   offset_not_available = 78,
+  preferred_leader_not_available = 80,
+  eligible_leaders_not_available = 83,
+  election_not_needed = 84,
   throttling_quota_exceeded = 89,
+  invalid_update_version = 95,
   invalid_record = 87,
   unknown_topic_id = 100,
+  duplicate_broker_registration = 101,
+  broker_id_not_registered = 102,
   inconsistent_cluster_id = 104,
+  ineligible_replica = 107,
   inconsistent_topic_id = 103,
 
   // Internal causes. Each has one row in to_wire().

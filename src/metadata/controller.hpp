@@ -8,6 +8,8 @@
 #include "metadata/admin.hpp"
 #include "metadata/controller_config.hpp"
 #include "metadata/image_builder.hpp"
+#include "metadata/partition_change.hpp"
+#include "metadata/placement.hpp"
 
 #include <map>
 #include <memory>
@@ -22,6 +24,7 @@ struct broker_registration_request {
   std::vector<endpoint> endpoints;
   std::string rack;
   std::vector<uuid> directories;
+  std::map<std::string, std::pair<std::int16_t, std::int16_t>> features; // levels that it supports, inclusive
   // From the clean-shutdown marker; −1: there was none. Equal to the registered broker_epoch: nothing was lost.
   std::int64_t previous_broker_epoch = -1;
   // A mere process crash (same boot, same mounts, start-up fsync succeeded): nothing was lost either.
@@ -122,6 +125,7 @@ public:
   decision<bool> fence_broker(node_id id, std::int64_t broker_epoch);
   [[nodiscard]] std::int64_t next_deadline_ms() const noexcept; // INT64_MAX: none
 
+  // validate_only is the caller's: it drops the records.
   decision<std::vector<topic_outcome>> create_topics(const std::vector<new_topic>& topics);
   decision<std::vector<topic_outcome>> delete_topics(const std::vector<topic_ref>& topics);
   decision<std::vector<topic_outcome>> create_partitions(const std::vector<new_partitions>& topics);
@@ -133,29 +137,49 @@ public:
   [[nodiscard]] std::optional<std::string> check_invariants() const;
 
 private:
-  struct topic_plan; // one topic of a request, while it is judged
-  topic_outcome plan_topic(const new_topic& topic, std::vector<metadata_record>& records, topic_plan& plan);
+  // controller_topics.cpp
+  result<void> check_new_name(std::string_view name, const std::map<std::string, std::string>& also_new) const;
+  topic_outcome plan_topic(const new_topic& topic, std::int32_t& budget, std::vector<metadata_record>& records);
+  result<std::vector<std::vector<node_id>>> replicas_for(const new_topic& topic, std::int32_t budget);
   topic_outcome plan_partitions(const new_partitions& topic, std::int32_t& budget, std::vector<metadata_record>& records);
-  config_outcome plan_configs(const alter_config& change, std::vector<metadata_record>& records);
   result<void> check_assignment(const std::vector<std::vector<node_id>>& assignment, std::size_t replication_factor) const;
-  result<std::vector<std::vector<node_id>>> place(std::int32_t partition_count, std::int16_t replication_factor);
-  metadata_record new_partition_record(const uuid& topic, std::int32_t partition, std::vector<node_id> replicas) const;
-  void add_fencing(node_id id, bool lossy, const broker_registration_request* restarted, std::vector<metadata_record>& records) const;
-  void add_unfencing(node_id id, std::vector<metadata_record>& records) const;
+  [[nodiscard]] std::vector<usable_broker> usable_brokers() const;
+  result<partition_record> new_partition(const uuid& topic, std::int32_t number, const std::vector<node_id>& replicas) const;
+  // controller_configs.cpp
+  config_outcome plan_configs(const alter_config& change, std::vector<metadata_record>& records) const;
   result<config_map> changed_configs(const config_key& resource, const std::vector<config_change>& changes) const;
-  [[nodiscard]] class partition_changer changer() const;
+  void add_eligibility_changes(const topic_image& topic, const config_map& configs, std::vector<metadata_record>& records) const;
+  // controller_brokers.cpp
+  result<const broker_registration*> find_broker(node_id id, std::int64_t broker_epoch) const;
+  void add_fencing(node_id id, const broker_registration_request* lossy, std::vector<metadata_record>& records) const;
+  void add_unfencing(node_id id, std::vector<metadata_record>& records) const;
+  void add_moved_leaders(node_id id, std::vector<metadata_record>& records) const;
+  // controller_partitions.cpp
+  result<void> check_isr_change(const alter_partition_request& request, const partition_registration& now) const;
+  [[nodiscard]] std::int32_t min_isr_of(const config_map& topic_configs) const;
+  [[nodiscard]] bool flag_of(const config_map& topic_configs, std::string_view key, std::string_view yes, bool otherwise) const;
+  [[nodiscard]] partition_rules rules_of(const config_map& topic_configs) const;
+  [[nodiscard]] bool can_lead(node_id id) const;
 
   controller_config config_;
   std::shared_ptr<const config_rules> rules_;
   prng source_;
   std::unique_ptr<image_builder> working_;
   std::int32_t controller_epoch_ = -1;
-  std::map<node_id, std::int64_t> session_deadlines_; // of unfenced brokers; volatile: a new controller gives each a whole session
+  // Names that differ only in '.' and '_' would collide in metrics: the normalized form of each such topic's name, and the name.
+  std::map<std::string, std::string> collision_keys_;
+  struct broker_session {
+    std::int64_t deadline_ms = 0;
+    bool heard = false; // by this controller: a new one gives each broker a whole session
+  };
+  std::map<node_id, broker_session> sessions_; // of every broker that is unfenced, and others; volatile
 };
 
 // Kafka's rule, as invalid_topic_exception: 1 to 249 of [a-zA-Z0-9._-], and neither "." nor "..".
 result<void> check_topic_name(std::string_view name);
 // Topics that Kafka makes itself and does not let be deleted.
 bool is_internal_topic(std::string_view name) noexcept;
+// How the name looks in metrics: '.' becomes '_'.
+std::string collision_key(std::string_view name);
 
 } // namespace cafka::metadata

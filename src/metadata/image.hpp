@@ -42,6 +42,7 @@ struct endpoint {
   std::string listener; // "PLAINTEXT"
   std::string host;
   std::uint16_t port = 0;
+  std::int16_t security_protocol = 0; // Kafka's number: 0 PLAINTEXT, 1 SSL, 2 SASL_PLAINTEXT, 3 SASL_SSL
   bool operator==(const endpoint&) const = default;
 };
 
@@ -52,6 +53,7 @@ struct broker_registration {
   std::vector<endpoint> endpoints;
   std::string rack; // empty: none
   std::vector<uuid> directories;
+  std::map<std::string, std::pair<std::int16_t, std::int16_t>> features; // levels that it supports, inclusive
   bool fenced = true;
   bool in_controlled_shutdown = false;
   bool operator==(const broker_registration&) const = default;
@@ -88,6 +90,8 @@ public:
   [[nodiscard]] std::size_t partition_count() const noexcept { return partition_count_; }
   // First producer id that no block was handed out of (InitProducerId).
   [[nodiscard]] std::int64_t next_producer_id() const noexcept { return next_producer_id_; }
+  // Records that this image does not interpret (ACLs, quotas, types of a newer Kafka), framed, in log order: kept for the next snapshot. Never null.
+  [[nodiscard]] const std::shared_ptr<const std::vector<std::vector<std::byte>>>& kept_records() const noexcept { return kept_records_; }
 
 private:
   friend class image_builder;
@@ -100,6 +104,7 @@ private:
   std::map<std::string, std::int16_t, std::less<>> features_;
   std::size_t partition_count_ = 0;
   std::int64_t next_producer_id_ = 0;
+  std::shared_ptr<const std::vector<std::vector<std::byte>>> kept_records_ = std::make_shared<const std::vector<std::vector<std::byte>>>();
 };
 
 using image_ptr = std::shared_ptr<const image>;

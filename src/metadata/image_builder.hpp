@@ -28,7 +28,7 @@ public:
   explicit image_builder(image_ptr from = nullptr);
 
   // The record at `offset`, which is above every earlier one, written in leader epoch `epoch`. Records that contradict the image (a change
-  // to an unknown partition) are refused with bad_format and leave it as it was: the log is damaged, or not ours.
+  // to an unknown partition) are refused with bad_format: the log is damaged, or not ours, and nothing more is replayed.
   // Unknown types count as replayed; unknown_types() names them.
   result<void> replay(std::int64_t offset, std::int32_t epoch, const metadata_record& record);
   // A control batch, or the end of a snapshot whose records hold offsets of their own: moves offset and epoch only.
@@ -73,7 +73,7 @@ private:
   result<void> apply_one(const unfence_broker_record& record);
   result<void> apply_one(const feature_level_record& record);
   result<void> apply_one(const producer_ids_record& record);
-  result<void> apply_one(const unknown_record& record);
+  void keep(const metadata_record& record);
   result<void> set_fenced(node_id id, std::int64_t broker_epoch, bool fenced);
   result<topic_image*> writable_topic(const uuid& id);
   void clear_elr(topic_image& topic);
@@ -83,8 +83,12 @@ private:
   std::unordered_map<uuid, std::shared_ptr<topic_image>> writable_;
   metadata_delta delta_;
   std::optional<std::vector<pending>> transaction_;
+  std::vector<std::vector<std::byte>> newly_kept_;
   std::map<std::uint32_t, std::uint64_t> unknown_types_;
 };
+
+// What one change makes of a partition: replay's own rule, for those who must know the outcome before it is committed.
+void apply_change(const partition_change_record& change, partition_registration& into);
 
 // The records that rebuild `from`, in an order that replay() accepts: what a snapshot holds between its header and footer.
 std::vector<metadata_record> records_of(const image& from);

@@ -1,0 +1,136 @@
+// Dynamic configurations of topics and brokers (KIP-339): what they become, and what that makes of eligible replicas.
+#include "metadata/controller.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+
+namespace cafka::metadata {
+
+namespace {
+
+std::vector<std::string> items_of(std::string_view list) {
+  std::vector<std::string> items;
+  while (!list.empty()) {
+    const auto comma = list.find(',');
+    const auto item = list.substr(0, comma);
+    if (!item.empty())
+      items.emplace_back(item);
+    list = comma == std::string_view::npos ? std::string_view{} : list.substr(comma + 1);
+  }
+  return items;
+}
+
+std::string combined(std::string_view before, std::string_view change, bool add) {
+  auto items = items_of(before);
+  for (auto& item : items_of(change)) {
+    const auto found = std::find(items.begin(), items.end(), item);
+    if (add && found == items.end())
+      items.push_back(std::move(item));
+    else if (!add && found != items.end())
+      items.erase(found);
+  }
+  std::string text;
+  for (const auto& item : items)
+    text += (text.empty() ? "" : ",") + item;
+  return text;
+}
+
+std::string named(const config_key& resource) {
+  return (resource.type == config_resource::topic ? "topic '" : "broker '") + resource.name + "'";
+}
+
+} // namespace
+
+result<config_map> controller::changed_configs(const config_key& resource, const std::vector<config_change>& changes) const {
+  auto configs = working().configs(resource.type, resource.name);
+  std::set<std::string> seen;
+  for (const auto& change : changes) {
+    if (!seen.insert(change.key).second)
+      return fail(errc::invalid_request, "the request names key '" + change.key + "' of " + named(resource) + " more than once");
+    if (change.operation == config_operation::remove) {
+      configs.erase(change.key);
+      continue;
+    }
+    if (!change.value)
+      return fail(errc::invalid_request, "key '" + change.key + "' of " + named(resource) + " is given no value");
+    auto value = *change.value;
+    if (change.operation != config_operation::set) {
+      if (!rules_->is_list(resource.type, change.key))
+        return fail(errc::invalid_config, "'" + change.key + "' is no list: nothing can be appended to it nor taken from it");
+      const auto now = configs.find(change.key);
+      const auto before = now != configs.end() ? now->second : rules_->default_value(resource.type, change.key);
+      value = combined(before, value, change.operation == config_operation::append);
+    }
+    CAFKA_TRY(rules_->check(resource, change.key, value));
+    configs.insert_or_assign(change.key, std::move(value));
+  }
+  CAFKA_TRY(rules_->check_all(resource, configs));
+  return configs;
+}
+
+// R8, KIP-966: eligible replicas are forgotten in the batch that makes the ISR large enough, and a lower min.insync.replicas can be that batch.
+void controller::add_eligibility_changes(const topic_image& topic, const config_map& configs, std::vector<metadata_record>& records) const {
+  const auto rules = rules_of(configs);
+  for (const auto& [number, partition] : topic.partitions)
+    if (!partition.elr.empty() || !partition.last_known_elr.empty() || (partition.leader == no_node && rules.unclean_election))
+      if (auto change = change_partition(topic.id, number, partition, {}, rules))
+        records.emplace_back(std::move(*change));
+}
+
+config_outcome controller::plan_configs(const alter_config& wanted, std::vector<metadata_record>& records) const {
+  const auto& resource = wanted.resource;
+  config_outcome outcome{resource, errc::none, {}};
+  auto plan = [&]() -> result<void> {
+    const auto* topic = resource.type == config_resource::topic ? working().find_topic(resource.name) : nullptr;
+    if (resource.type == config_resource::topic) {
+      CAFKA_TRY(check_topic_name(resource.name));
+      if (!topic)
+        return fail(errc::unknown_topic_or_partition, "there is no " + named(resource));
+    } else if (!resource.name.empty()) {
+      node_id id = no_node;
+      const auto* end = resource.name.data() + resource.name.size();
+      const auto parsed = std::from_chars(resource.name.data(), end, id);
+      if (parsed.ec != std::errc{} || parsed.ptr != end || id < 0)
+        return fail(errc::invalid_request, "'" + resource.name + "' is no broker id");
+    }
+    CAFKA_TRY_ASSIGN(after, changed_configs(resource, wanted.changes));
+    const auto& before = working().configs(resource.type, resource.name);
+    for (const auto& change : wanted.changes) {
+      const auto was = before.find(change.key);
+      const auto is = after.find(change.key);
+      const bool same = was == before.end() ? is == after.end() : is != after.end() && is->second == was->second;
+      if (same)
+        continue;
+      config_record record{static_cast<std::int8_t>(resource.type), resource.name, change.key, std::nullopt, {}};
+      if (is != after.end())
+        record.value = is->second;
+      records.emplace_back(std::move(record));
+    }
+    if (topic)
+      add_eligibility_changes(*topic, after, records);
+    return {};
+  };
+  if (auto planned = plan(); !planned) {
+    outcome.code = planned.error().code;
+    outcome.message = std::move(planned.error().detail);
+  }
+  return outcome;
+}
+
+decision<std::vector<config_outcome>> controller::alter_configs(const std::vector<alter_config>& changes) {
+  decision<std::vector<config_outcome>> decided;
+  std::set<config_key> seen;
+  for (const auto& change : changes) {
+    if (!active())
+      decided.outcome.push_back({change.resource, errc::not_controller, {}});
+    else if (!seen.insert(change.resource).second)
+      decided.outcome.push_back(
+          {change.resource, errc::invalid_request, "the request names " + named(change.resource) + " more than once"});
+    else
+      decided.outcome.push_back(plan_configs(change, decided.records));
+  }
+  return decided;
+}
+
+} // namespace cafka::metadata
