@@ -10,8 +10,13 @@ using limits::arguments;
 
 int main(int argc, char** argv) {
   const arguments given(argc, argv,
-                        {{"address", "127.0.0.1:9092"}, {"topic", "acked"}, {"first", "0"}, {"records", "1000000000"},
-                         {"value_bytes", "200"}, {"linger_ms", "0"}, {"batch_bytes", "16384"}});
+                        {{"address", "127.0.0.1:9092"},
+                         {"topic", "acked"},
+                         {"first", "0"},
+                         {"records", "1000000000"},
+                         {"value_bytes", "200"},
+                         {"linger_ms", "0"},
+                         {"batch_bytes", "16384"}});
   client::cluster_config where;
   where.bootstrap_servers = given.text("address");
   const client::cluster cluster(where);

@@ -112,11 +112,14 @@ CAF_TEST(names are said once and not also ignored) {
 
 CAF_TEST(a bad value names file line key value and what is expected) {
   CAF_CHECK_EQUAL(refused("\nnode.id=abc\n"), "F:2: node.id=abc: expected a whole number from 0 to 2147483647");
-  CAF_CHECK_EQUAL(refused("log.segment.bytes=1000"), "F:1: log.segment.bytes=1000: expected a whole number from 1048576 to 2147483647 (bytes)");
-  CAF_CHECK_EQUAL(refused("log.cleanup.policy=delete,shrink"), "F:1: log.cleanup.policy=delete,shrink: expected a list of: compact, delete");
+  CAF_CHECK_EQUAL(refused("log.segment.bytes=1000"),
+                  "F:1: log.segment.bytes=1000: expected a whole number from 1048576 to 2147483647 (bytes)");
+  CAF_CHECK_EQUAL(refused("log.cleanup.policy=delete,shrink"),
+                  "F:1: log.cleanup.policy=delete,shrink: expected a list of: compact, delete");
   CAF_CHECK_EQUAL(refused("log.preallocate=1"), "F:1: log.preallocate=1: expected true or false");
   CAF_CHECK_EQUAL(refused("durability=both"), "F:1: durability=both: expected one of: fsync, replicated");
-  CAF_CHECK_EQUAL(refused("log.cleaner.min.cleanable.ratio=1.5"), "F:1: log.cleaner.min.cleanable.ratio=1.5: expected a number from 0 to 1");
+  CAF_CHECK_EQUAL(refused("log.cleaner.min.cleanable.ratio=1.5"),
+                  "F:1: log.cleaner.min.cleanable.ratio=1.5: expected a number from 0 to 1");
   CAF_CHECK_EQUAL(refused("", {"num.partitions=99999999999"}),
                   "--override: num.partitions=99999999999: expected a whole number from 1 to 100000 (partitions)");
   CAF_CHECK_EQUAL(refused("", {"num.partitions"}), "--override num.partitions: expected key=value");
@@ -124,7 +127,8 @@ CAF_TEST(a bad value names file line key value and what is expected) {
   CAF_CHECK_EQUAL(refused("compression.gzip.level=0"), "F:1: compression.gzip.level=0: expected 1 to 9, or -1 for gzip's default");
   CAF_CHECK_EQUAL(refused("log.retention.minutes=0"), "F:1: log.retention.minutes=0: expected a time above 0, or -1 for no bound");
   CAF_CHECK_EQUAL(refused("log.dirs=/a,/b,/a/"), "F:1: log.dirs=/a,/b,/a/: expected each directory once");
-  CAF_CHECK_EQUAL(refused("cluster.id=x"), "F:1: cluster.id=x: expected 22 characters of URL-safe base64, as in a directory's meta.properties");
+  CAF_CHECK_EQUAL(refused("cluster.id=x"),
+                  "F:1: cluster.id=x: expected 22 characters of URL-safe base64, as in a directory's meta.properties");
   auto missing = load_node_config("/nonexistent/s.properties", {}, false);
   CAF_REQUIRE(!missing);
   CAF_CHECK_EQUAL(missing.error().detail, "/nonexistent/s.properties: No such file or directory: expected a readable configuration file");
@@ -174,7 +178,7 @@ CAF_TEST(listeners) {
                            "controller.listener.names=CONTROLLER\n"
                            "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,V6:plaintext\n"
                            "advertised.listeners=PLAINTEXT://log.example.org:19092\n")
-                        .config;
+                          .config;
   CAF_REQUIRE_EQUAL(config.listeners.size(), 2u);
   CAF_CHECK((config.listeners[0] == listener_address{"PLAINTEXT", "", 9092}));
   CAF_CHECK((config.listeners[1] == listener_address{"V6", "::1", 9094}));
@@ -184,12 +188,15 @@ CAF_TEST(listeners) {
   CAF_CHECK((config.advertised_listeners[0] == listener_address{"PLAINTEXT", "log.example.org", 19092}));
 
   CAF_CHECK(!load("listeners=PLAINTEXT://:9092").config.advertised_listeners[0].host.empty());
-  CAF_CHECK(refused("listeners=PLAINTEXT://:9092,PLAINTEXT://:9093").ends_with("expected each listener name once; PLAINTEXT is there twice"));
+  CAF_CHECK(
+      refused("listeners=PLAINTEXT://:9092,PLAINTEXT://:9093").ends_with("expected each listener name once; PLAINTEXT is there twice"));
   CAF_CHECK(refused("listeners=PLAINTEXT://:90920").ends_with("expected NAME://HOST:PORT with a port from 0 to 65535, not ':90920'"));
   CAF_CHECK(refused("listeners=localhost:9092").ends_with("expected NAME://HOST:PORT, separated by commas, not 'localhost:9092'"));
   CAF_CHECK(refused("listeners=PLAINTEXT://::1:9092").find("not '::1:9092'") != std::string::npos);
-  CAF_CHECK(refused("listeners=SASL_SSL://:9092").ends_with("expected only PLAINTEXT listeners: SASL_SSL, which SASL_SSL needs, is not served"));
-  CAF_CHECK(refused("advertised.listeners=PLAINTEXT://0.0.0.0:9092").find("expected an address that clients can connect to") != std::string::npos);
+  CAF_CHECK(
+      refused("listeners=SASL_SSL://:9092").ends_with("expected only PLAINTEXT listeners: SASL_SSL, which SASL_SSL needs, is not served"));
+  CAF_CHECK(refused("advertised.listeners=PLAINTEXT://0.0.0.0:9092").find("expected an address that clients can connect to") !=
+            std::string::npos);
   CAF_CHECK(refused("advertised.listeners=OTHER://h:9092").ends_with("expected names from listeners; OTHER is not there"));
 }
 
@@ -207,7 +214,8 @@ CAF_TEST(bounds that belong together) {
 
 CAF_TEST(dynamic configuration lies over the static one) {
   const auto base = load("min.insync.replicas=2\nnode.id=7").config;
-  auto config = with_dynamic(base, {{"min.insync.replicas", "3"}, {"log.retention.ms", "5"}, {"node.id", "9"}}, {{"log.retention.ms", "6"}});
+  auto config =
+      with_dynamic(base, {{"min.insync.replicas", "3"}, {"log.retention.ms", "5"}, {"node.id", "9"}}, {{"log.retention.ms", "6"}});
   CAF_REQUIRE(config);
   CAF_CHECK_EQUAL(config->topic_defaults.min_insync_replicas, 3);
   CAF_CHECK_EQUAL(config->topic_defaults.retention_ms, 6);

@@ -45,7 +45,7 @@ CAF_TEST(escapes) {
   CAF_CHECK_EQUAL(parsed("k=\\ud83d"), "f:1: expected four hexadecimal digits after \\u (and a whole surrogate pair)");
 }
 
-CAF_TEST(text is UTF-8) {
+CAF_TEST(text is UTF - 8) {
   CAF_CHECK_EQUAL(parsed("\xef\xbb\xbfrack=서울"), "1[rack=서울]");
   CAF_CHECK_EQUAL(parsed("a=1\nb=\xff"), "f:2: these bytes are not UTF-8 text");
   CAF_CHECK_EQUAL(parsed("a=\xc0\xaf"), "f:1: these bytes are not UTF-8 text");

@@ -42,7 +42,10 @@ CAF_TEST(every topic key has a member that keeps its text) {
     topic_config config;
     CAF_MESSAGE(std::string{spec.topic_name});
     CAF_CHECK_EQUAL(topic_member_text(config, spec.topic_name), spec.default_value);
-    const auto other = spec.type == value_type::boolean ? "true" : spec.type == value_type::real ? "0.125" : !spec.choices.empty() ? std::string{spec.choices.substr(0, spec.choices.find(','))} : "1048577";
+    const auto other = spec.type == value_type::boolean ? "true"
+                       : spec.type == value_type::real  ? "0.125"
+                       : !spec.choices.empty()          ? std::string{spec.choices.substr(0, spec.choices.find(','))}
+                                                        : "1048577";
     if (spec.topic_name.starts_with("compression.") && spec.choices.empty())
       continue; // levels have narrow ranges
     set_topic_member(config, spec.topic_name, other);
@@ -57,11 +60,13 @@ CAF_TEST(the internal segment size wins) {
 }
 
 CAF_TEST(refusals) {
-  CAF_CHECK_EQUAL(refusal({{"retention.ms", "-2"}}), "Invalid value -2 for configuration retention.ms: expected a whole number of at least -1 (ms)");
+  CAF_CHECK_EQUAL(refusal({{"retention.ms", "-2"}}),
+                  "Invalid value -2 for configuration retention.ms: expected a whole number of at least -1 (ms)");
   CAF_CHECK_EQUAL(refusal({{"retention.mss", "1"}}), "Unknown topic config name: retention.mss (did you mean retention.ms?)");
   CAF_CHECK_EQUAL(refusal({{"segment.bytes", "10"}}),
                   "Invalid value 10 for configuration segment.bytes: expected a whole number from 1048576 to 2147483647 (bytes)");
-  CAF_CHECK_EQUAL(refusal({{"cleanup.policy", ""}}), "Invalid value  for configuration cleanup.policy: expected a list of: compact, delete");
+  CAF_CHECK_EQUAL(refusal({{"cleanup.policy", ""}}),
+                  "Invalid value  for configuration cleanup.policy: expected a list of: compact, delete");
   CAF_CHECK_EQUAL(refusal({{"min.compaction.lag.ms", "5"}, {"max.compaction.lag.ms", "4"}}),
                   "conflict: min.compaction.lag.ms (5) is greater than max.compaction.lag.ms (4)");
   CAF_CHECK_EQUAL(refusal({{"compression.gzip.level", "0"}}),
