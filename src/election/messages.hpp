@@ -1,4 +1,5 @@
-// What quorum nodes tell each other, free of any wire format. Fields as in Kafka's Vote, BeginQuorumEpoch, EndQuorumEpoch and Fetch (KIP-595, 853, 996).
+// What quorum nodes tell each other, free of any wire format. Fields as in Kafka's Vote, BeginQuorumEpoch, EndQuorumEpoch and Fetch
+// (KIP-595, 853, 996).
 #pragma once
 #include "election/voter_set.hpp"
 
@@ -58,8 +59,11 @@ struct fetch_response {
   std::int64_t high_watermark = -1; // −1: not known yet
   std::optional<log_position> diverging; // truncate to the smaller of this and the own end of that epoch
   std::optional<log_position> snapshot; // the log begins above fetch_offset: get this snapshot first
-  // Accepted and neither of these: the sender attaches whole batches from `records_from` (as many as fit; none if it is the log end).
-  std::int64_t records_from = 0;
+  // Of the request that this answers: an answer to any other is not acted upon (a late "diverging" could cut what was acked since).
+  std::int64_t fetch_offset = 0;
+  std::int32_t last_fetched_epoch = -1;
+  // The sender attaches whole batches from fetch_offset, as many as fit and at least one.
+  bool has_records = false;
 };
 
 using message =

@@ -5,7 +5,7 @@
 //   1. e.persist         write quorum-state, sync it
 //   2. e.truncate_to     cut the log, then truncated(); e.load_snapshot: fetch it, start the log over, then snapshot_loaded()
 //   3. e.append_leader_change  append that control batch in e's epoch, then appended() and, once synced, flushed()
-//   4. e.messages        send; a fetch_response with records_from < log end carries batches read from the log at this moment
+//   4. e.messages        send; a fetch_response with has_records carries batches read from the log at this moment, from its fetch_offset
 //   5. e.high_watermark, e.leadership: tell the controller and the image
 //
 // appended(), truncated(), flushed() and snapshot_loaded() answer effects too: carry them out the same way. A quorum of one needs no message at all.
@@ -37,6 +37,7 @@ struct quorum_config {
   std::int64_t fetch_timeout_ms = 2'000; // a follower without answer, a leader without a majority's fetches: gives up
   std::int64_t retry_ms = 100; // requests that got no answer are sent again
   std::int64_t max_park_ms = 250; // of a caught-up voter's fetch: at most a quarter of the election time-out
+  std::size_t max_parked = 1'000; // fetches, observers' included; beyond that they are answered at once
 };
 
 struct epoch_entry {
@@ -79,7 +80,8 @@ public:
 
   // Once, before anything else. A lone voter is candidate and leader in it.
   effects start(std::int64_t now_ms);
-  // A message from `from`. For a fetch_response, call it first, then append the batches that came with it (if wants_records() says so).
+  // A message from `from`. After a fetch_response: if wants_records(), append the batches that came with it, sync, and say so by appended() for
+  // each and flushed(); else drop them.
   effects handle(node_id from, const message& content, std::int64_t now_ms);
   // When next_deadline_ms() has come.
   effects tick(std::int64_t now_ms);
@@ -93,20 +95,25 @@ public:
   // A snapshot was written: batches below may go. Only up to the high watermark.
   void snapshot_taken(const log_position& snapshot, std::int64_t log_start_offset);
 
+  // The link to that node was refused or closed: a hint. If it led, an election may begin at once, should the others see it the same way.
+  effects peer_unreachable(node_id other, std::int64_t now_ms);
   // Steps down, naming the most caught-up voters as successors: shutdown, or a failed log directory.
   effects resign(std::int64_t now_ms);
 
   [[nodiscard]] role current_role() const noexcept { return role_; }
   [[nodiscard]] std::int32_t epoch() const noexcept { return state_.leader_epoch; }
-  [[nodiscard]] node_id leader() const noexcept { return state_.leader; } // −1: not known
+  [[nodiscard]] node_id leader() const noexcept {
+    return role_ == role::leader || role_ == role::follower ? state_.leader : no_node;
+  } // −1: not known
   [[nodiscard]] std::int64_t high_watermark() const noexcept { return high_watermark_; } // −1: not known
   [[nodiscard]] std::int64_t log_end_offset() const noexcept { return log_end_offset_; }
   [[nodiscard]] const quorum_config& config() const noexcept { return config_; }
   // May a record be appended now, in epoch()? Only by a leader that serves.
   [[nodiscard]] bool can_append() const noexcept { return role_ == role::leader && serving_; }
-  // Batches that came with the last fetch_response: append them if they begin at log_end_offset(), drop them otherwise.
+  // The fetch_response just handled has batches that continue this log.
   [[nodiscard]] bool wants_records() const noexcept { return wants_records_; }
-  // Had contact with a majority after `since_ms`: a read that began then is linearizable.
+  // A majority has confirmed this leader in exchanges that began at `since_ms` or later: a read that began then is linearizable.
+  // Relies on links that keep the order of messages.
   [[nodiscard]] bool majority_contact_since(std::int64_t since_ms) const noexcept;
 
   struct voter_progress {
@@ -122,25 +129,41 @@ public:
 
 private:
   struct parked_fetch {
-    std::int64_t fetch_offset = 0;
-    std::int64_t high_watermark = -1;
+    fetch_request request;
     std::int64_t deadline_ms = 0;
   };
   struct peer {
     voter_progress seen;
-    bool vote_answered = false, vote_granted = false;
-    bool epoch_acknowledged = false;
+    bool answered = false; // this round of votes, or the begin of this epoch
+    bool granted = false;
     std::int64_t next_send_ms = 0;
+    std::int64_t last_answer_ms = -1; // when this leader last answered a fetch of it …
+    std::int64_t confirmed_ms = -1; // … and what that was when its latest fetch came
   };
+  class changes; // notes what a public call changed
 
+  // quorum_votes.cpp
   void on(node_id from, const vote_request& request, std::int64_t now_ms, effects& out);
   void on(node_id from, const vote_response& response, std::int64_t now_ms, effects& out);
   void on(node_id from, const begin_epoch_request& request, std::int64_t now_ms, effects& out);
   void on(node_id from, const begin_epoch_response& response, std::int64_t now_ms, effects& out);
   void on(node_id from, const end_epoch_request& request, std::int64_t now_ms, effects& out);
+  [[nodiscard]] bool grants(const vote_request& request, std::int64_t now_ms) const;
+  void begin_round(std::int64_t now_ms);
+  void send_to_unanswered(std::int64_t now_ms, effects& out);
+  void count_votes(std::int64_t now_ms, effects& out);
+  // quorum_fetch.cpp
   void on(node_id from, const fetch_request& request, std::int64_t now_ms, effects& out);
   void on(node_id from, const fetch_response& response, std::int64_t now_ms, effects& out);
-
+  void cut_to(const log_position& diverging, effects& out);
+  void send_fetch(std::int64_t now_ms, effects& out);
+  void answer(node_id to, const fetch_request& request, std::int64_t now_ms, effects& out);
+  void refuse(node_id to, const fetch_request& request, effects& out) const;
+  void release_parked(std::int64_t now_ms, effects& out);
+  void advance_high_watermark(std::int64_t now_ms, effects& out);
+  void set_high_watermark(std::int64_t offset, effects& out);
+  [[nodiscard]] bool place_in_log(const fetch_request& request, fetch_response& response) const;
+  // quorum.cpp
   void become_unattached(std::int32_t leader_epoch, std::int64_t now_ms, effects& out);
   void become_follower(std::int32_t leader_epoch, node_id leader, std::int64_t now_ms, effects& out);
   void become_prospective(std::int64_t now_ms, effects& out);
@@ -148,22 +171,15 @@ private:
   void become_leader(std::int64_t now_ms, effects& out);
   void become_resigned(std::int64_t now_ms, effects& out);
   void leave_role(effects& out);
-  void take_over_epoch(std::int32_t leader_epoch, node_id leader, std::int64_t now_ms, effects& out);
-  void send_vote_requests(std::int64_t now_ms, effects& out);
-  void send_begin_epoch(std::int64_t now_ms, effects& out);
-  void send_fetch(std::int64_t now_ms, effects& out);
-  void answer_fetch(node_id to, std::int64_t fetch_offset, effects& out);
-  void release_parked(std::int64_t now_ms, bool all, effects& out);
-  void advance_high_watermark(std::int64_t now_ms, effects& out);
-  void set_high_watermark(std::int64_t offset, effects& out);
-  void count_votes(std::int64_t now_ms, effects& out);
-  void learn_high_watermark(effects& out);
-  void persist(effects& out) const;
-  [[nodiscard]] bool grants(const vote_request& request, std::int64_t now_ms) const;
-  [[nodiscard]] log_position last() const noexcept;
+  void take_over(std::int32_t leader_epoch, node_id leader, std::int64_t now_ms, effects& out);
+  void remember(const quorum_state& state, effects& out);
+  [[nodiscard]] log_position last() const noexcept { return end_of_epoch(INT32_MAX); }
   [[nodiscard]] log_position end_of_epoch(std::int32_t leader_epoch) const noexcept;
   [[nodiscard]] bool is_voter() const noexcept { return config_.voters.contains(config_.self); }
-  [[nodiscard]] std::int64_t random_election_timeout();
+  [[nodiscard]] std::int64_t election_timeout();
+  // Greatest t such that a majority, this node included, has `value` ≥ t.
+  [[nodiscard]] std::int64_t by_majority(std::int64_t own, std::int64_t peer::*value) const;
+  [[nodiscard]] std::int64_t majority_fetch_ms() const;
 
   quorum_config config_;
   quorum_state state_;
@@ -177,20 +193,20 @@ private:
   std::optional<log_position> snapshot_;
   std::int64_t high_watermark_ = -1;
 
-  std::int64_t election_deadline_ms_ = 0; // unattached, prospective, candidate, follower, resigned: when to do something about it
+  std::int64_t deadline_ms_ = 0; // of every role but leader: when to do something about it
   std::map<node_id, peer> peers_; // every other voter
   // leader
+  std::int64_t leader_since_ms_ = 0;
   std::int64_t epoch_start_offset_ = -1;
   bool serving_ = false;
-  std::int64_t quorum_deadline_ms_ = 0;
-  std::map<node_id, parked_fetch> parked_; // one per replica, observers included: bounded by max_observers
+  std::map<node_id, parked_fetch> parked_; // one per replica, at most max_parked
   // follower
-  std::int64_t last_leader_contact_ms_ = -1;
-  std::int64_t leader_high_watermark_ = -1;
+  std::int64_t last_leader_contact_ms_ = INT64_MIN / 2;
+  bool leader_link_lost_ = false;
   std::int64_t next_fetch_ms_ = 0; // when the fetch in flight is given up and sent again
-  bool fetch_in_flight_ = false;
-  bool log_busy_ = false; // truncating, loading a snapshot, or records not synced yet: no fetch before that is done
+  bool log_busy_ = false; // truncating or loading a snapshot: no fetch before that is done
   bool wants_records_ = false;
+  std::string broken_; // what never should have happened, for check_invariants()
 };
 
 } // namespace cafka::election
