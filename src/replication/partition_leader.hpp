@@ -60,7 +60,7 @@ struct isr_proposal {
 
 class partition_leader {
 public:
-  // Not a leader until become_leader(). Reserves the room for parked acks.
+  // Not a leader until become_leader(). Allocates only while more acks are parked than ever before.
   partition_leader(node_id self, const leader_config& config);
 
   // A new leader epoch. `log_end_offset` and `flushed_end_offset` as the log has them at this moment: the epoch starts at the former.
@@ -91,7 +91,7 @@ public:
   void take_released(std::vector<released_ack>& released);
   // Past their deadline: request_timed_out, unknown outcome.
   void expire(std::int64_t now_ms, std::vector<released_ack>& released);
-  [[nodiscard]] std::int64_t next_deadline_ms() const noexcept; // of acks and of lagging followers; INT64_MAX: none
+  [[nodiscard]] std::int64_t next_deadline_ms() const noexcept; // of acks and of lagging followers, or earlier; INT64_MAX: none
   [[nodiscard]] std::size_t parked() const noexcept { return parked_.size() - first_parked_; }
 
   // Committed metadata of this leader epoch; ignored unless its partition_epoch is higher. True if the high watermark moved.
@@ -108,9 +108,9 @@ public:
   // Definitely not done: maximal_isr goes back. True if the high watermark moved.
   bool on_isr_refused(std::int64_t now_ms);
   // No answer: maximal_isr stays, and the same proposal is made again.
-  void on_isr_unknown() noexcept;
+  void on_isr_unknown() noexcept { repeat_proposal_ = in_flight_.has_value(); }
 
-  // False → the log is flushed before this is called with fsync. True if the high watermark moved.
+  // Flush the log before a topic is switched to fsync. True if the high watermark moved.
   bool set_config(const leader_config& config, std::int64_t now_ms);
 
   [[nodiscard]] std::int64_t high_watermark() const noexcept { return high_watermark_; }
@@ -139,23 +139,26 @@ private:
 
   [[nodiscard]] std::int64_t counted(const follower& of) const noexcept;
   [[nodiscard]] std::int64_t own_position() const noexcept;
-  [[nodiscard]] bool in_maximal(const follower& of) const noexcept { return of.in_isr || (proposal_in_flight_ && of.proposed); }
+  [[nodiscard]] bool in_maximal(const follower& of) const noexcept { return of.in_isr || (in_flight_ && of.proposed); }
   [[nodiscard]] std::int32_t needed_in_sync() const noexcept;
   bool advance_high_watermark();
   void adopt(const leadership& committed, std::int64_t now_ms);
+  void drop_answered();
 
   node_id self_;
   leader_config config_;
   bool leads_ = false;
   leadership view_;
   std::vector<follower> followers_; // every replica but this one
-  bool proposal_in_flight_ = false;
+  std::optional<isr_proposal> in_flight_;
+  bool repeat_proposal_ = false;
   std::int64_t log_end_offset_ = 0;
   std::int64_t flushed_end_offset_ = 0;
   std::int64_t high_watermark_ = 0;
   std::int64_t epoch_start_offset_ = 0;
   std::vector<parked_ack> parked_; // ascending end_offset; [0, first_parked_) are answered and wait to be moved over
   std::size_t first_parked_ = 0;
+  std::int64_t earliest_ack_deadline_ms_ = INT64_MAX; // no later than that of any parked ack
 };
 
 } // namespace cafka::replication
