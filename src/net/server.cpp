@@ -92,6 +92,7 @@ struct server::state : std::enable_shared_from_this<server::state> {
   protocol_detector detect;
   std::vector<std::unique_ptr<shard>> shards;
   std::unique_ptr<listener> door;
+  std::vector<bound_endpoint> bound;
   std::atomic<std::size_t> shards_running{0};
   std::function<void()> when_stopped;
 };
@@ -168,8 +169,7 @@ server::server(server_options options, service& node, const std::vector<asio::io
 
 server::~server() = default;
 
-result<std::vector<bound_endpoint>> server::start() {
-  ignore_broken_pipes();
+result<std::vector<bound_endpoint>> server::bind() {
   std::vector<bound_endpoint> bound;
   for (std::size_t tag = 0; tag < state_->options.listeners.size(); ++tag) {
     const auto& each = state_->options.listeners[tag];
@@ -178,8 +178,16 @@ result<std::vector<bound_endpoint>> server::start() {
       return tl::unexpected(std::move(one.error()));
     bound.push_back(std::move(*one));
   }
-  state_->door->start();
+  state_->bound = bound;
   return bound;
+}
+
+result<std::vector<bound_endpoint>> server::start() {
+  ignore_broken_pipes();
+  if (state_->bound.empty())
+    CAFKA_TRY(bind());
+  state_->door->start();
+  return state_->bound;
 }
 
 void server::stop(std::function<void()> done) { state_->stop(std::move(done)); }

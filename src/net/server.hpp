@@ -34,7 +34,9 @@ public:
   server(server_options options, service& node, const std::vector<boost::asio::io_context*>& shards);
   ~server(); // after stop(), or when the shards no longer run
 
-  // Binds all listeners or none, and starts to accept. Blocks for name look-ups. Also makes the process ignore SIGPIPE, which sendfile could raise.
+  // Binds all listeners or none: what connects waits, unanswered, until start(). Blocks for name look-ups.
+  result<std::vector<bound_endpoint>> bind();
+  // Starts to accept; binds first if that was not done. Also makes the process ignore SIGPIPE, which sendfile could raise.
   result<std::vector<bound_endpoint>> start();
   // Accepts no more, answers what is parked, closes every session. `done` is called from a shard's thread once all are closed. At most once.
   void stop(std::function<void()> done);

@@ -19,15 +19,16 @@ constexpr std::string_view recovery_points_name = "recovery-point-offset-checkpo
 constexpr std::string_view log_start_offsets_name = "log-start-offset-checkpoint";
 constexpr std::string_view high_watermarks_name = "replication-offset-checkpoint";
 // What else a Kafka or an ext4 file system leaves there.
-constexpr std::array<std::string_view, 9> known_names = {lock_name,
-                                                         identity_name,
-                                                         marker_name,
-                                                         recovery_points_name,
-                                                         log_start_offsets_name,
-                                                         high_watermarks_name,
-                                                         "cleaner-offset-checkpoint",
-                                                         "bootstrap.checkpoint",
-                                                         "lost+found"};
+constexpr std::array<std::string_view, 10> known_names = {lock_name,
+                                                          identity_name,
+                                                          marker_name,
+                                                          recovery_points_name,
+                                                          log_start_offsets_name,
+                                                          high_watermarks_name,
+                                                          "cleaner-offset-checkpoint",
+                                                          "bootstrap.checkpoint",
+                                                          ".cafka_boot", // which boot of the machine wrote here last
+                                                          "lost+found"};
 constexpr std::string_view temporary_suffix = ".tmp"; // of a replace_text that a stop cut short
 constexpr std::string_view deletion_suffix = "-delete";
 constexpr std::size_t tag_length = 32;

@@ -1,0 +1,239 @@
+// The broker actor's orders: a new image, a failed directory, the end; and its housekeeping. A replica's life is in broker_replicas.cpp.
+#include "actors/broker.hpp"
+
+#include "base/log.hpp"
+
+#include <caf/send.hpp>
+
+#include <algorithm>
+#include <chrono>
+
+namespace cafka::actors {
+
+namespace {
+
+constexpr auto housekeeping_interval = std::chrono::seconds(1);
+
+} // namespace
+
+broker::broker(caf::actor_config& config, shard* home, std::shared_ptr<broker_start> start)
+    : shard_actor(config, home), with_(std::move(start)), image_(std::make_shared<metadata::image>()) {
+  jobs_.resize(with_->directories.size());
+  replicas_in_.resize(with_->directories.size());
+  const auto now_ms = with_->time->monotonic_ms();
+  recovery_points_due_ms_ = now_ms + with_->config->recovery_point_checkpoint_interval_ms;
+  start_offsets_due_ms_ = now_ms + with_->config->log_start_offset_checkpoint_interval_ms;
+  high_watermarks_due_ms_ = now_ms + with_->config->high_watermark_checkpoint_interval_ms;
+}
+
+broker::behavior_type broker::make_behavior() {
+  set_down_handler([this](caf::down_msg& message) { down(message); });
+  delayed_send(this, housekeeping_interval, caf::tick_atom_v);
+  return {
+      [this](broker_order& order) { std::visit([this](auto& what) { obey(what); }, order.what); },
+      [this](caf::tick_atom) {
+        if (stopping_)
+          return;
+        housekeep();
+        delayed_send(this, housekeeping_interval, caf::tick_atom_v);
+      },
+  };
+}
+
+void broker::on_exit() {
+  topics_.clear();
+  with_->routes->publish(std::make_shared<routing_table>());
+  with_->directories.clear();
+}
+
+// -- image ------------------------------------------------------------------------------------------------------------
+
+void broker::obey(image_update& order) {
+  if (stopping_)
+    return;
+  const auto applied = std::make_shared<applied_token>(std::move(order.applied));
+  const auto before = std::move(image_);
+  image_ = order.image;
+  for (const auto& [name, was] : before->topics())
+    if (!image_->find_topic(was->id))
+      remove_topic(was->id, applied);
+  apply_settings(*before);
+  for (const auto& [name, now] : image_->topics()) {
+    const auto* was = before->find_topic(now->id);
+    if (was != now.get()) // a successor shares what did not change
+      apply_topic(*now, applied);
+  }
+  send_open_jobs();
+  publish_routes();
+}
+
+void broker::apply_topic(const metadata::topic_image& wanted, const token& applied) {
+  auto& of = topics_[wanted.id];
+  if (!of.settings) {
+    of.name = wanted.name;
+    of.settings = settings_of(*image_, wanted.name);
+  }
+  for (const auto& [number, registration] : wanted.partitions) {
+    const auto mine =
+        std::find(registration.replicas.begin(), registration.replicas.end(), with_->config->id) != registration.replicas.end();
+    auto known = of.replicas.find(number);
+    if (known == of.replicas.end()) {
+      if (!mine)
+        continue;
+      auto& fresh = of.replicas[number];
+      fresh.name = {wanted.name, number};
+      fresh.registration = registration;
+      fresh.waiting.push_back(applied);
+      fresh.directory = choose_directory(fresh.name);
+      ++replicas_in_[fresh.directory];
+      of.routes_changed = true;
+      open_later(wanted.id, of, fresh, with_->directories[fresh.directory].clean);
+      continue;
+    }
+    auto& here = known->second;
+    if (here.registration == registration)
+      continue;
+    here.registration = registration;
+    if (here.state == phase::serving)
+      lead(here);
+    else if (here.state == phase::opening)
+      here.waiting.push_back(applied);
+  }
+}
+
+settings_ptr broker::settings_of(const metadata::image& image, const std::string& topic_name) const {
+  const auto own_name = std::to_string(with_->config->id);
+  const auto& cluster_wide = image.configs(metadata::config_resource::broker, "");
+  const auto& own = image.configs(metadata::config_resource::broker, own_name);
+  auto defaults = with_->config->topic_defaults;
+  if (!cluster_wide.empty() || !own.empty()) {
+    if (auto dynamic = with_dynamic(*with_->config, cluster_wide, own))
+      defaults = dynamic->topic_defaults;
+    else
+      CAFKA_LOG_WARN("dynamic configs of node {} are not usable: {}", with_->config->id, dynamic.error().to_string());
+  }
+  auto config = resolve_topic_config(defaults, image.configs(metadata::config_resource::topic, topic_name));
+  if (!config) {
+    // The controller checks before it commits; a directory taken over from elsewhere may still hold such a record.
+    CAFKA_LOG_WARN("configs of topic {} are not usable, its defaults hold instead: {}", topic_name, config.error().to_string());
+    config = defaults;
+  }
+  return std::make_shared<const partition_settings>(make_partition_settings(*config));
+}
+
+void broker::apply_settings(const metadata::image& before) {
+  using metadata::config_resource;
+  const auto own_name = std::to_string(with_->config->id);
+  const auto same = [&](config_resource type, std::string_view name) { return before.configs(type, name) == image_->configs(type, name); };
+  const auto all = !same(config_resource::broker, "") || !same(config_resource::broker, own_name);
+  for (auto& [topic_id, of] : topics_) {
+    if (!all && same(config_resource::topic, of.name))
+      continue;
+    of.settings = settings_of(*image_, of.name);
+    for (auto& [number, here] : of.replicas)
+      if (here.actor)
+        caf::anon_send(here.actor, partition_order{new_settings{of.settings}});
+  }
+}
+
+void broker::remove_topic(const uuid& topic_id, const token& applied) {
+  const auto known = topics_.find(topic_id);
+  if (known == topics_.end())
+    return;
+  auto& of = known->second;
+  of.routes_changed = true;
+  std::vector<std::int32_t> at_rest;
+  for (auto& [number, here] : of.replicas) {
+    here.retire_after = true;
+    here.waiting.push_back(applied);
+    if (here.actor)
+      caf::anon_send(here.actor, partition_order{close_partition{false, {}}});
+    else if (here.state == phase::offline)
+      at_rest.push_back(number);
+    if (here.state == phase::serving)
+      here.state = phase::closing;
+  }
+  for (const auto number : at_rest)
+    finish_retiring(topic_id, number);
+}
+
+// -- directories, the end, housekeeping -------------------------------------------------------------------------------
+
+void broker::obey(directory_failed& order) {
+  for (std::size_t i = 0; i < with_->directories.size(); ++i) {
+    auto& directory = with_->directories[i];
+    if (directory.path != order.path || !failed_directories_.insert(i).second)
+      continue;
+    caf::anon_send(directory.environment->flusher, directory_order{take_offline{order.reason}});
+    for (auto& [topic_id, of] : topics_)
+      for (auto& [number, here] : of.replicas)
+        if (here.directory == i && here.actor)
+          caf::anon_send(here.actor, partition_order{went_offline{order.reason}});
+  }
+}
+
+void broker::obey(stop_broker& order) {
+  stopping_ = true;
+  stopped_ = std::move(order.done);
+  for (auto& [topic_id, of] : topics_)
+    for (auto& [number, here] : of.replicas) {
+      here.waiting.clear();
+      if (!here.actor)
+        continue;
+      here.state = phase::closing;
+      completion_reply<void> closed{[self = caf::actor_cast<broker_actor>(this)](result<void> outcome) {
+        if (!outcome)
+          caf::anon_send(self, broker_order{close_failed{outcome.error().to_string()}});
+      }};
+      caf::anon_send(here.actor, partition_order{close_partition{true, std::move(closed)}});
+    }
+  check_stopped();
+}
+
+void broker::obey(close_failed& order) {
+  CAFKA_LOG_WARN("a log was not closed cleanly: {}", order.reason);
+  all_flushed_ = false;
+}
+
+void broker::check_stopped() {
+  if (stopping_ && by_actor_.empty() && opening_ == 0)
+    stopped_.deliver(all_flushed_);
+}
+
+void broker::housekeep() {
+  const auto now_ms = with_->time->monotonic_ms();
+  const auto wall_ms = with_->time->wall_ms();
+  if (with_->board->earliest_ms() <= wall_ms) {
+    with_->board->reset();
+    for (auto& [topic_id, of] : topics_)
+      for (auto& [number, here] : of.replicas) {
+        if (here.state != phase::serving)
+          continue;
+        const auto due_ms = here.marks->maintenance_due_ms.load(std::memory_order_acquire);
+        if (due_ms > wall_ms) {
+          with_->board->lower_to(due_ms);
+          continue;
+        }
+        here.marks->maintenance_due_ms.store(never_ms, std::memory_order_release);
+        caf::anon_send(here.actor, partition_order{maintain{}});
+      }
+  }
+  write_checkpoints order;
+  const auto due = [now_ms](std::int64_t& at_ms, std::int64_t interval_ms) {
+    if (at_ms > now_ms)
+      return false;
+    at_ms = now_ms + interval_ms;
+    return true;
+  };
+  order.recovery_points = due(recovery_points_due_ms_, with_->config->recovery_point_checkpoint_interval_ms);
+  order.log_start_offsets = due(start_offsets_due_ms_, with_->config->log_start_offset_checkpoint_interval_ms);
+  order.high_watermarks = due(high_watermarks_due_ms_, with_->config->high_watermark_checkpoint_interval_ms);
+  if (!order.recovery_points && !order.log_start_offsets && !order.high_watermarks)
+    return;
+  for (std::size_t i = 0; i < with_->directories.size(); ++i)
+    if (!failed_directories_.contains(i))
+      caf::anon_send(with_->directories[i].environment->flusher,
+                     directory_order{write_checkpoints{order.recovery_points, order.log_start_offsets, order.high_watermarks, {}}});
+}
+
+} // namespace cafka::actors

@@ -1,0 +1,278 @@
+// The messages between this node's actors, and the typed interfaces that take them. All of these stay inside the process: they carry
+// sinks, files and buffers, which is why they are "unsafe" for CAF, i.e. not serializable. The type-id block is append-only all the same.
+// One message goes in and one call comes out per partition and request; rare orders share one variant, so that matching stays short.
+#pragma once
+#include "actors/partition_marks.hpp"
+#include "actors/partition_settings.hpp"
+#include "actors/replies.hpp"
+#include "metadata/image.hpp"
+#include "storage/partition_log.hpp"
+
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/result.hpp>
+#include <caf/type_id.hpp>
+#include <caf/typed_actor.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace cafka::actors {
+
+// -- to a partition ---------------------------------------------------------------------------------------------------
+
+struct produce_request {
+  net::produce_task task;
+  produce_reply reply;
+};
+
+struct fetch_request {
+  net::fetch_task task;
+  fetch_reply reply;
+};
+
+struct list_offset_query {
+  std::int32_t current_leader_epoch = -1;
+  std::int64_t timestamp = 0;
+  net::isolation level = net::isolation::read_uncommitted;
+  completion_reply<storage::timestamp_and_offset> done;
+};
+
+struct delete_records_query {
+  std::int64_t offset = -1;
+  std::int64_t deadline_monotonic_ms = 0;
+  completion_reply<std::int64_t> done;
+};
+
+struct epoch_end_query {
+  std::int32_t current_leader_epoch = -1;
+  std::int32_t leader_epoch = -1;
+  completion_reply<storage::epoch_end> done;
+};
+
+struct partition_query {
+  std::variant<std::monostate, list_offset_query, delete_records_query, epoch_end_query> what;
+};
+
+// The answer to a flush_request. `code` is none if everything below end_offset is on stable storage.
+struct flush_outcome {
+  std::int64_t end_offset = 0;
+  errc code = errc::none;
+  std::string message;
+};
+
+// This replica's part as the newest committed metadata has it.
+struct leadership {
+  metadata::partition_registration registration;
+};
+struct new_settings {
+  settings_ptr settings;
+};
+// The log directory took damage: no more writes; reads go on.
+struct went_offline {
+  std::string reason;
+};
+// Something the marks said is due: roll, retention, removal of retired files, a flush by time.
+struct maintain {};
+// What log_start_offset was when the checkpoint was asked for is durable, or not.
+struct start_offset_saved {
+  result<void> outcome;
+};
+// Fails what is parked, then flushes and closes the log (or only drops it), answers, and ends.
+struct close_partition {
+  bool flush = true;
+  completion_reply<void> done;
+};
+
+struct partition_order {
+  std::variant<std::monostate, leadership, new_settings, went_offline, maintain, start_offset_saved, close_partition> what;
+};
+
+using partition_actor =
+    caf::typed_actor<caf::result<void>(produce_request), caf::result<void>(fetch_request), caf::result<void>(flush_outcome),
+                     caf::result<void>(partition_query), caf::result<void>(partition_order), caf::result<void>(caf::tick_atom)>;
+
+// -- to a log directory's flusher -------------------------------------------------------------------------------------
+
+using flush_listener = caf::typed_actor<caf::result<void>(flush_outcome)>;
+
+struct flush_request {
+  storage::flush_ticket ticket;
+  flush_listener answer_to;
+};
+
+// Files and directories that nobody will open again.
+struct remove_files {
+  std::vector<std::string> paths;
+  std::int64_t delay_ms = 0;
+};
+// Renames the partition's directory to "…-delete", durably, answers, and removes it after `delay_ms`.
+struct retire_partition {
+  topic_partition name;
+  uuid tag;
+  std::int64_t delay_ms = 0;
+  completion_reply<void> done;
+};
+// From now on the checkpoints hold this partition, or no longer do (null marks).
+struct track_partition {
+  topic_partition name;
+  marks_ptr marks;
+};
+struct write_checkpoints {
+  bool recovery_points = false;
+  bool log_start_offsets = false;
+  bool high_watermarks = false;
+  completion_reply<void> done; // may be empty
+};
+// The last order of a clean stop: every checkpoint, then the marker. Refused after a failure: such a stop is not clean.
+struct write_clean_marker {
+  std::int64_t broker_epoch = -1;
+  uuid incarnation_id;
+  completion_reply<void> done;
+};
+
+// Someone else met the damage first: nothing more is written or synced here.
+struct take_offline {
+  std::string reason;
+};
+
+struct directory_order {
+  std::variant<std::monostate, remove_files, retire_partition, track_partition, write_checkpoints, write_clean_marker, take_offline> what;
+};
+
+using flusher_actor =
+    caf::typed_actor<caf::result<void>(flush_request), caf::result<void>(directory_order), caf::result<void>(caf::tick_atom)>;
+
+// -- to an opener -----------------------------------------------------------------------------------------------------
+
+struct open_job {
+  std::string directory;
+  storage::log_open_options options;
+};
+
+// Order of the jobs is kept. Opening blocks: recovery may read gigabytes.
+struct open_request {
+  std::vector<open_job> jobs;
+};
+
+// A log in transit from the opener to its partition's actor.
+using log_box = std::shared_ptr<std::unique_ptr<storage::partition_log>>;
+
+struct opened_log {
+  topic_partition name;
+  uuid topic_id;
+  result<log_box> log;
+};
+struct open_outcome {
+  std::vector<opened_log> logs;
+};
+
+using opener_actor = caf::typed_actor<caf::result<open_outcome>(open_request)>;
+
+// -- to the broker ----------------------------------------------------------------------------------------------------
+
+// A new committed image. Answered when every partition of this node in it is open and leading, or known not to be.
+struct image_update {
+  metadata::image_ptr image;
+  completion_reply<void> applied;
+};
+struct directory_failed {
+  std::string path;
+  std::string reason;
+};
+// Close everything cleanly; answered when every partition's actor has ended. The value tells whether all logs were flushed.
+struct stop_broker {
+  completion_reply<bool> done;
+};
+
+// From the broker to itself, by completions: a log was not closed cleanly; a deleted partition's directory has its new name.
+struct close_failed {
+  std::string reason;
+};
+struct partition_retired {
+  topic_partition name;
+};
+
+struct broker_order {
+  std::variant<std::monostate, image_update, directory_failed, stop_broker, close_failed, partition_retired> what;
+};
+
+using broker_actor = caf::typed_actor<caf::result<void>(broker_order), caf::result<void>(caf::tick_atom)>;
+
+// -- to the metadata actor --------------------------------------------------------------------------------------------
+
+struct create_topics_request {
+  std::vector<metadata::new_topic> topics;
+  bool validate_only = false;
+  completion_reply<std::vector<metadata::topic_outcome>> done;
+};
+struct delete_topics_request {
+  std::vector<metadata::topic_ref> topics;
+  completion_reply<std::vector<metadata::topic_outcome>> done;
+};
+struct create_partitions_request {
+  std::vector<metadata::new_partitions> topics;
+  bool validate_only = false;
+  completion_reply<std::vector<metadata::topic_outcome>> done;
+};
+struct alter_configs_request {
+  std::vector<metadata::alter_config> changes;
+  bool validate_only = false;
+  completion_reply<std::vector<metadata::config_outcome>> done;
+};
+// Replays the log, leads the quorum and registers this node's broker; answered when the image shows it.
+struct start_metadata {
+  completion_reply<void> done;
+};
+// Flushes and closes the metadata log, answers this node's broker_epoch and ends.
+struct stop_metadata {
+  completion_reply<std::int64_t> done;
+};
+
+// From itself: this node's own broker may have caught up.
+struct heartbeat_now {};
+
+struct metadata_request {
+  std::variant<std::monostate, create_topics_request, delete_topics_request, create_partitions_request, alter_configs_request,
+               start_metadata, stop_metadata, heartbeat_now>
+      what;
+};
+
+using metadata_actor =
+    caf::typed_actor<caf::result<void>(metadata_request), caf::result<void>(flush_outcome), caf::result<void>(caf::tick_atom)>;
+
+} // namespace cafka::actors
+
+CAF_BEGIN_TYPE_ID_BLOCK(cafka, caf::first_custom_type_id)
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::produce_request))
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::fetch_request))
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::partition_query))
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::flush_outcome))
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::partition_order))
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::flush_request))
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::directory_order))
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::open_request))
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::open_outcome))
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::broker_order))
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::metadata_request))
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::partition_actor))
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::flush_listener))
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::flusher_actor))
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::opener_actor))
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::broker_actor))
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::metadata_actor))
+CAF_END_TYPE_ID_BLOCK(cafka)
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::produce_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::fetch_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::partition_query)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::flush_outcome)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::partition_order)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::flush_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::directory_order)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::open_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::open_outcome)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::broker_order)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::metadata_request)

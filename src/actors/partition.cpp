@@ -1,0 +1,171 @@
+// The partition actor's orders, maintenance and end.
+#include "actors/partition.hpp"
+
+#include "base/log.hpp"
+
+#include <caf/send.hpp>
+
+#include <algorithm>
+#include <chrono>
+
+namespace cafka::actors {
+
+partition::partition(caf::actor_config& config, shard* home, std::shared_ptr<partition_start> start)
+    : shard_actor(config, home),
+      name_(std::move(start->name)),
+      environment_(std::move(start->environment)),
+      log_(std::move(start->log)),
+      settings_(std::move(start->settings)),
+      marks_(std::move(start->marks)),
+      leader_(environment_->node, core_config()) {
+  // Recovery has synced what it found: all of it is behind the recovery point now.
+  marks_->recovery_point.store(log_->flushed_end_offset(), std::memory_order_release);
+  marks_->log_start_offset.store(log_->log_start_offset(), std::memory_order_release);
+  marks_->high_watermark.store(std::min(marks_->high_watermark.load(), log_->log_end_offset()), std::memory_order_release);
+}
+
+partition::behavior_type partition::make_behavior() {
+  update_maintenance_due();
+  return {
+      [this](produce_request& request) { produce(request); },
+      [this](fetch_request& request) { fetch(request); },
+      [this](const flush_outcome& outcome) { flushed(outcome); },
+      [this](partition_query& query) { std::visit([this](auto& what) { answer(what); }, query.what); },
+      [this](partition_order& order) { std::visit([this](auto& what) { obey(what); }, order.what); },
+      [this](caf::tick_atom) { expire(); },
+  };
+}
+
+void partition::on_exit() {
+  if (environment_) {
+    environment_->load->parked_produces.subtract(static_cast<std::int64_t>(parked_.size()));
+    environment_->load->watches.subtract(static_cast<std::int64_t>(watches_.size()));
+  }
+  // Replies and watches answer as they go.
+  parked_.take_all().clear();
+  watches_.clear();
+  saving_.clear();
+  waiting_to_save_.clear();
+  log_.reset();
+}
+
+// -- orders -----------------------------------------------------------------------------------------------------------
+
+replication::leader_config partition::core_config() const {
+  replication::leader_config config;
+  config.min_isr = settings_->min_insync_replicas;
+  config.durability = settings_->log.durability;
+  config.max_parked = max_parked_produces_per_partition;
+  return config;
+}
+
+void partition::obey(leadership& order) {
+  const auto& registration = order.registration;
+  std::vector<replication::released_ack> released;
+  if (registration.leader != environment_->node) {
+    leader_.resign(released);
+    finish_all(released);
+    notify_watchers();
+    return;
+  }
+  const replication::leadership view{registration.leader_epoch, registration.partition_epoch, registration.replicas, registration.isr};
+  if (leader_.leads() && registration.leader_epoch == leader_.leader_epoch()) {
+    leader_.on_partition_changed(view, now_ms());
+  } else {
+    if (leader_.leads())
+      leader_.resign(released);
+    finish_all(released);
+    leader_.become_leader(view, log_->log_end_offset(), log_->flushed_end_offset(), marks_->high_watermark.load(), now_ms());
+    if (offline_reason_.empty())
+      if (auto begun = log_->begin_leader_epoch(registration.leader_epoch); !begun)
+        go_offline("cannot write the leader epoch: " + begun.error().to_string());
+  }
+  advance();
+  if (is_fsync())
+    request_flush();
+}
+
+void partition::obey(new_settings& order) {
+  const auto was_fsync = is_fsync();
+  settings_ = std::move(order.settings);
+  log_->set_config(settings_->log);
+  if (is_fsync() && !was_fsync && offline_reason_.empty())
+    if (auto ticket = log_->prepare_flush()) {
+      // The one wait of this actor: from the next acknowledgement on, the topic promises that all before it is on the disk (R7).
+      if (auto synced = ticket->sync(); !synced) {
+        go_offline("log directory " + environment_->log_directory + " is offline: " + synced.error().to_string());
+        environment_->report({environment_->log_directory, synced.error().to_string()});
+      } else {
+        log_->mark_flushed(ticket->end_offset);
+        leader_.on_flushed(log_->flushed_end_offset(), now_ms());
+      }
+    }
+  leader_.set_config(core_config(), now_ms());
+  advance();
+  update_maintenance_due();
+}
+
+void partition::obey(maintain&) {
+  const auto wall_ms = environment_->time->wall_ms();
+  if (offline_reason_.empty()) {
+    auto maintained = log_->roll_if_due(wall_ms);
+    if (maintained && leader_.leads())
+      if (auto retired = log_->apply_retention(leader_.high_watermark(), wall_ms); !retired)
+        maintained = tl::unexpected<error>(std::move(retired.error()));
+    if (!maintained)
+      CAFKA_LOG_WARN("{}: retention is put off: {}", name_.to_string(), maintained.error().to_string());
+    marks_->log_start_offset.store(log_->log_start_offset(), std::memory_order_release);
+    if (auto deletable = log_->take_deletable_files(wall_ms); !deletable.empty())
+      caf::anon_send(environment_->flusher, directory_order{remove_files{std::move(deletable), 0}});
+    if (flush_due_ms_ <= wall_ms)
+      request_flush();
+  }
+  update_maintenance_due();
+}
+
+void partition::update_maintenance_due() {
+  segments_seen_ = log_->segment_count();
+  // Never at once again: what could not be done now is not hammered at.
+  const auto soonest_ms = environment_->time->wall_ms() + 1000;
+  const auto log_due_ms = log_->next_maintenance_ms();
+  const auto due_ms = std::min(log_due_ms, flush_due_ms_);
+  marks_->set_maintenance_due(due_ms == never_ms ? never_ms : std::max(due_ms, soonest_ms), *environment_->board);
+}
+
+void partition::obey(close_partition& order) {
+  auto outcome = result<void>{};
+  if (order.flush && offline_reason_.empty()) {
+    outcome = log_->close();
+    if (outcome) {
+      // What was waiting for the disk has reached it.
+      marks_->recovery_point.store(log_->log_end_offset(), std::memory_order_release);
+      leader_.on_flushed(log_->log_end_offset(), now_ms());
+      advance();
+    }
+  } else if (order.flush) {
+    outcome = fail(errc::log_dir_offline, offline_reason_);
+  }
+  fail_parked(errc::not_leader_or_follower, name_.to_string() + " was closed");
+  order.done.deliver(std::move(outcome));
+  quit();
+}
+
+// -- deadlines --------------------------------------------------------------------------------------------------------
+
+void partition::arm_tick(std::int64_t deadline_ms) {
+  if (deadline_ms >= next_tick_ms_)
+    return;
+  next_tick_ms_ = deadline_ms;
+  delayed_send(this, std::chrono::milliseconds(std::max<std::int64_t>(1, deadline_ms - now_ms())), caf::tick_atom_v);
+}
+
+void partition::expire() {
+  next_tick_ms_ = never_ms;
+  std::vector<replication::released_ack> late;
+  leader_.expire(now_ms(), late);
+  finish_all(late);
+  if (parked_.size() > 0)
+    arm_tick(leader_.next_deadline_ms());
+}
+
+} // namespace cafka::actors

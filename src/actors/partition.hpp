@@ -1,0 +1,129 @@
+// One replica of one partition, as an actor on its shard: a thin shell around the leader core (who may write, what is committed) and the
+// log (bytes). Check, ask the core, append, acknowledge or park; reads up to the high watermark; one flush ticket in flight at a time.
+// Owned by the broker actor. Nothing here survives a crash but the log; the marks survive the actor.
+// When it dies, by a bug or an order, on_exit() drops its state, and with it every parked request is answered "unknown", every watcher told.
+// partition.cpp: orders, flushes, maintenance; partition_produce.cpp: writes; partition_fetch.cpp: reads and queries.
+#pragma once
+#include "actors/messages.hpp"
+#include "actors/node_load.hpp"
+#include "actors/parked_produce.hpp"
+#include "actors/shard_actor.hpp"
+#include "base/clock.hpp"
+#include "replication/partition_leader.hpp"
+
+#include <caf/typed_event_based_actor.hpp>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace cafka::actors {
+
+// What all partitions of one log directory share.
+struct partition_environment {
+  node_id node = no_node;
+  std::string log_directory;
+  flusher_actor flusher;
+  const clock* time = nullptr;
+  maintenance_board* board = nullptr;
+  node_load* load = nullptr;
+  std::int64_t checkpoint_interval_ms = 60'000; // how long data may stay unsynced where no acknowledgement depends on it
+  std::function<void(directory_failed)> report; // an append met an I/O error; from any thread
+};
+
+struct partition_start {
+  topic_partition name;
+  uuid topic_id;
+  std::shared_ptr<const partition_environment> environment;
+  std::unique_ptr<storage::partition_log> log;
+  settings_ptr settings;
+  marks_ptr marks;
+};
+
+class partition final : public shard_actor<partition_actor::base> {
+public:
+  partition(caf::actor_config& config, shard* home, std::shared_ptr<partition_start> start);
+
+  behavior_type make_behavior() override;
+  void on_exit() override;
+  const char* name() const override { return "cafka.partition"; }
+
+private:
+  struct refusal {
+    errc code = errc::none;
+    std::string message;
+    [[nodiscard]] explicit operator bool() const noexcept { return code != errc::none; }
+  };
+
+  // Writes.
+  void produce(produce_request& request);
+  [[nodiscard]] refusal refuse_write(const net::produce_task& task);
+  bool append(produce_request& request, storage::checked_batch& batch, std::int64_t wall_ms);
+  void acknowledge(produce_request& request, const storage::checked_batch& batch);
+  void finish(const replication::released_ack& ack);
+  void finish_all(std::vector<replication::released_ack>& released);
+  void fail_parked(errc code, const std::string& message);
+
+  // Reads.
+  void fetch(fetch_request& request);
+  // For people, with the numbers in it.
+  [[nodiscard]] std::string explain(errc code, std::int32_t current_leader_epoch) const;
+  [[nodiscard]] refusal refuse_read(std::int32_t current_leader_epoch) const;
+  bool add_watch(const fetch_reply& from);
+  void notify_watchers();
+  void answer(list_offset_query& query);
+  void answer(delete_records_query& query);
+  void answer(epoch_end_query& query);
+  void answer(std::monostate&) {}
+  [[nodiscard]] result<storage::timestamp_and_offset> find_offset(std::int64_t timestamp);
+
+  // Flushes.
+  void flush_by_policy(std::int64_t appended_records);
+  void request_flush();
+  void flushed(const flush_outcome& outcome);
+  void advance(); // after anything that may have moved the high watermark
+  void go_offline(const std::string& reason);
+
+  // Orders.
+  void obey(leadership& order);
+  void obey(new_settings& order);
+  void obey(went_offline& order) { go_offline(order.reason); }
+  void obey(maintain&);
+  void obey(start_offset_saved& order);
+  void obey(close_partition& order);
+  void obey(std::monostate&) {}
+  [[nodiscard]] replication::leader_config core_config() const;
+  void save_start_offset();
+  void update_maintenance_due();
+  void expire();
+  void arm_tick(std::int64_t deadline_ms);
+
+  [[nodiscard]] bool is_fsync() const noexcept { return settings_->log.durability == storage::durability_mode::fsync; }
+  [[nodiscard]] std::int64_t now_ms() const { return environment_->time->monotonic_ms(); }
+
+  topic_partition name_;
+  std::shared_ptr<const partition_environment> environment_;
+  std::unique_ptr<storage::partition_log> log_; // null only after the end
+  settings_ptr settings_;
+  marks_ptr marks_;
+  replication::partition_leader leader_;
+  std::string offline_reason_; // empty: online
+
+  parked_produces parked_;
+  std::vector<watch> watches_;
+  std::size_t prune_watches_at_ = 16;
+  struct pending_start_offset {
+    std::int64_t log_start_offset = 0;
+    completion_reply<std::int64_t> done;
+  };
+  std::vector<pending_start_offset> saving_, waiting_to_save_;
+
+  bool flush_in_flight_ = false;
+  std::int64_t unflushed_records_ = 0;
+  std::int64_t flush_due_ms_ = never_ms; // wall; where no acknowledgement waits for it
+  std::int64_t next_tick_ms_ = never_ms; // monotonic
+  std::size_t segments_seen_ = 0;
+};
+
+} // namespace cafka::actors
