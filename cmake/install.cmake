@@ -7,7 +7,8 @@ install(DIRECTORY config/ DESTINATION ${CMAKE_INSTALL_SYSCONFDIR}/cafka OPTIONAL
 
 install(TARGETS base storage asio native_proto client EXPORT cafka ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 foreach(folder base storage client)
-  install(DIRECTORY src/${folder} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/cafka FILES_MATCHING PATTERN "*.hpp")
+  install(DIRECTORY src/${folder} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/cafka FILES_MATCHING PATTERN "*.hpp"
+          PATTERN internal EXCLUDE)
 endforeach()
 set(package_directory ${CMAKE_INSTALL_LIBDIR}/cmake/cafka)
 install(EXPORT cafka NAMESPACE cafka:: FILE targets.cmake DESTINATION ${package_directory})

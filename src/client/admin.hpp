@@ -10,69 +10,69 @@
 namespace cafka::client {
 
 struct new_topic {
-  std::string name;
+  std::string name = {};
   std::int32_t partition_count = 0;              // 0: the cluster's num.partitions
   std::int32_t replication_factor = 0;           // 0: the cluster's default.replication.factor
-  std::vector<std::vector<node_id>> assignment;  // replicas by partition; if given, the two above stay 0
-  std::map<std::string, std::string> configs;
+  std::vector<std::vector<node_id>> assignment = {};  // replicas by partition; if given, the two above stay 0
+  std::map<std::string, std::string> configs = {};
 };
 
 struct topic_outcome {
-  std::string name;
-  uuid topic_id;                         // zero if unknown
-  result<void> outcome;
+  std::string name = {};
+  uuid topic_id = {};                         // zero if unknown
+  result<void> outcome = {};
   std::int32_t partition_count = -1;     // −1: not told
   std::int32_t replication_factor = -1;
 };
 
 struct new_partitions {
-  std::string topic;
+  std::string topic = {};
   std::int32_t total_count = 0;                 // afterwards
-  std::vector<std::vector<node_id>> assignment; // of the new partitions; empty: the cluster chooses
+  std::vector<std::vector<node_id>> assignment = {}; // of the new partitions; empty: the cluster chooses
 };
 
 struct config_resource {
   enum class kind : std::int8_t { topic = 2, broker = 4 };
   kind type = kind::topic;
-  std::string name; // the topic's, or the broker's id; an empty broker name is the default of all brokers
+  std::string name = {}; // the topic's, or the broker's id; an empty broker name is the default of all brokers
   bool operator==(const config_resource&) const = default;
 };
 
 struct config_change {
   enum class operation : std::int8_t { set = 0, remove = 1, append = 2, subtract = 3 };
-  std::string key;
+  std::string key = {};
   operation what = operation::set;
-  std::string value; // unused by remove
+  std::string value = {}; // unused by remove
 };
 
 struct config_alteration {
-  config_resource resource;
-  std::vector<config_change> changes;
+  config_resource resource = {};
+  std::vector<config_change> changes = {};
 };
 
 struct config_outcome {
-  config_resource resource;
-  result<void> outcome;
+  config_resource resource = {};
+  result<void> outcome = {};
 };
 
 struct config_entry {
   enum class origin : std::int8_t { unknown = 0, topic = 1, dynamic_broker = 2, dynamic_default = 3, file = 4, built_in = 5 };
-  std::string key;
-  std::optional<std::string> value; // nullopt: unset, or sensitive
+  std::string key = {};
+  std::optional<std::string> value = {}; // nullopt: unset, or sensitive
   origin source = origin::unknown;
   bool read_only = false;
   bool sensitive = false;
-  std::string type; // "long", "string", "list", …
-  std::string documentation;
+  std::string type = {}; // "long", "string", "list", …
+  std::string documentation = {};
 };
 
 struct config_description {
-  config_resource resource;
-  result<std::vector<config_entry>> entries;
+  config_resource resource = {};
+  result<std::vector<config_entry>> entries = {};
 };
 
 struct offset_query {
-  topic_partition where;
+  topic_partition where = {};
   // earliest, latest, timestamp, or max_timestamp below.
   std::int64_t timestamp = latest;
   static constexpr std::int64_t latest = -1;
@@ -87,23 +87,23 @@ struct listed_offset {
 };
 
 struct offset_outcome {
-  topic_partition where;
-  result<listed_offset> offset;
+  topic_partition where = {};
+  result<listed_offset> offset = {};
 };
 
 struct records_to_delete {
-  topic_partition where;
+  topic_partition where = {};
   std::int64_t before_offset = -1; // −1: up to the high watermark
 };
 
 struct deleted_records {
-  topic_partition where;
-  result<std::int64_t> log_start_offset; // afterwards
+  topic_partition where = {};
+  result<std::int64_t> log_start_offset = {}; // afterwards
 };
 
 struct topic_details {
-  std::string name;
-  result<topic_description> topic; // unknown_topic_or_partition, …
+  std::string name = {};
+  result<topic_description> topic = {}; // unknown_topic_or_partition, …
 };
 
 class admin {

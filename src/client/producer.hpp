@@ -3,7 +3,7 @@
 //
 // Order: with max_in_flight_per_partition = 1 (the default) the records of a partition are written in the order in which the
 // producer accepted them, also over retries. A record may be written twice when an attempt's outcome was unknown and it was
-// tried again (at least once); `retries = false` trades that for an error with may_be_written.
+// tried again (at least once); retry_unknown_outcomes = false trades that for an error with may_be_written.
 //
 // Memory: records that are accepted but not yet delivered take at most `buffer_memory_bytes`. A call that finds no room says
 // so (try_send), blocks (send) or waits in a bounded line (async_send).
@@ -27,7 +27,8 @@ struct producer_config {
   std::size_t max_request_bytes = 8 * 1024 * 1024;        // also bound by what the server takes
   // 1 keeps order over retries. More pipelines batches of a partition; one that failed is then written after later ones.
   std::size_t max_in_flight_per_partition = 1;
-  bool retries = true;
+  // What certainly failed and may succeed later is always tried again, until delivery_timeout.
+  bool retry_unknown_outcomes = true;
 };
 
 // Kafka's key hash, as Java's Utils.murmur2: keys go to the same partition from either client.

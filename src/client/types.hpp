@@ -41,19 +41,19 @@ enum class isolation : std::int8_t {
 
 // A key beside a record's value. The value may be absent.
 struct header {
-  std::string_view key;
-  std::optional<std::string_view> value;
+  std::string_view key = {};
+  std::optional<std::string_view> value = {};
 };
 
 // A record to be sent. The views need to live only until the call that takes the record has returned or, for an operation
 // started lazily (use_awaitable, deferred), until it has been started.
 struct outgoing_record {
-  std::string_view topic;
-  std::optional<std::int32_t> partition;   // nullopt: by the key's hash, or sticky when there is no key
-  std::optional<std::string_view> key;     // nullopt: none, which is not the same as an empty one
-  std::optional<std::string_view> value;   // nullopt: a tombstone
-  std::span<const header> headers;
-  std::optional<std::int64_t> timestamp;   // nullopt: now
+  std::string_view topic = {};
+  std::optional<std::int32_t> partition = {};   // nullopt: by the key's hash, or sticky when there is no key
+  std::optional<std::string_view> key = {};     // nullopt: none, which is not the same as an empty one
+  std::optional<std::string_view> value = {};   // nullopt: a tombstone
+  std::span<const header> headers = {};
+  std::optional<std::int64_t> timestamp = {};   // nullopt: now
 };
 
 // Where a record went.
@@ -72,13 +72,13 @@ using delivery_result = tl::expected<delivery, delivery_error>;
 
 // A record that was read. Its views point into the `records` object that it came from.
 struct record {
-  std::string_view topic;
+  std::string_view topic = {};
   std::int32_t partition = 0;
   std::int64_t offset = 0;
   std::int64_t timestamp = -1;
-  std::optional<std::string_view> key;
-  std::optional<std::string_view> value;
-  std::span<const header> headers;
+  std::optional<std::string_view> key = {};
+  std::optional<std::string_view> value = {};
+  std::span<const header> headers = {};
 };
 
 // Where to begin reading a partition.
@@ -95,39 +95,39 @@ struct start_position {
 };
 
 struct partition_start {
-  topic_partition where;
-  start_position from;
+  topic_partition where = {};
+  start_position from = {};
 };
 
 struct broker {
   node_id id = no_node;
-  std::string host;
+  std::string host = {};
   std::uint16_t port = 0;
-  std::string rack; // empty: none
+  std::string rack = {}; // empty: none
 };
 
 struct partition_description {
   std::int32_t partition = 0;
   node_id leader = no_node;
   std::int32_t leader_epoch = -1;
-  std::vector<node_id> replicas;
-  std::vector<node_id> isr;
-  std::vector<node_id> elr;
-  std::vector<node_id> last_known_elr;
+  std::vector<node_id> replicas = {};
+  std::vector<node_id> isr = {};
+  std::vector<node_id> elr = {};
+  std::vector<node_id> last_known_elr = {};
 };
 
 struct topic_description {
-  std::string name;
-  uuid topic_id;
+  std::string name = {};
+  uuid topic_id = {};
   bool internal = false;
-  std::vector<partition_description> partitions; // by number: partitions[i].partition == i
-  std::map<std::string, std::string> configs;    // what was set on the topic itself; only describe_topics fills it
+  std::vector<partition_description> partitions = {}; // by number: partitions[i].partition == i
+  std::map<std::string, std::string> configs = {};    // what was set on the topic itself; only describe_topics fills it
 };
 
 struct cluster_description {
-  std::string cluster_id;
+  std::string cluster_id = {};
   node_id controller = no_node;
-  std::vector<broker> brokers; // by id
+  std::vector<broker> brokers = {}; // by id
 };
 
 } // namespace cafka::client

@@ -1,0 +1,390 @@
+#include "client/admin.hpp"
+
+#include "client/internal/by_leader.hpp"
+
+#include <algorithm>
+
+namespace cafka::client {
+
+namespace {
+
+using header_result = result<native::ResponseHeader>;
+
+// Did the asked node turn out not to be the controller? Per thing asked, as Kafka answers.
+bool is_misrouted(const native::ResponseHeader& answer) {
+  auto refused = [](const auto& outcomes) {
+    return std::any_of(outcomes.begin(), outcomes.end(),
+                       [](const auto& one) { return one.error().code() == static_cast<std::int32_t>(errc::not_controller); });
+  };
+  return answer.error().code() == static_cast<std::int32_t>(errc::not_controller) || refused(answer.create_topics().topics()) ||
+         refused(answer.delete_topics().topics()) || refused(answer.create_partitions().topics()) ||
+         refused(answer.alter_configs().outcomes());
+}
+
+enum class call_kind { question, change };
+
+// Asks the controller for a change, anyone for an answer, until the deadline.
+asio::awaitable<header_result> call(std::shared_ptr<core> on, native::RequestHeader header, call_kind kind) {
+  auto deadline = steady_clock::now() + on->config().request_timeout;
+  error last{errc::request_timed_out, "nobody answered"};
+  for (int round = 1;; ++round) {
+    auto to = no_node;
+    if (kind == call_kind::change) {
+      if (round > 1 || on->controller() == no_node) {
+        auto known = co_await on->want_topics_and_wait({}, deadline, true);
+        if (!known)
+          co_return tl::unexpected(known.error());
+      }
+      to = on->controller();
+    }
+    rpc_request request;
+    request.header = header;
+    request.timeout = std::max(milliseconds{1}, std::chrono::ceil<milliseconds>(deadline - steady_clock::now()));
+    auto answer = co_await on->call_and_wait(to, std::move(request));
+    if (answer) {
+      auto code = static_cast<errc>(answer->header.error().code());
+      if (code == errc::none && !is_misrouted(answer->header))
+        co_return std::move(answer->header);
+      last = code == errc::none ? error{errc::not_controller, {}} : to_error(answer->header.error());
+      if (!is_retriable(last.code) && last.code != errc::not_controller)
+        co_return tl::unexpected(last);
+    } else {
+      last = answer.error();
+      if (last.code == errc::cancelled || last.code == errc::bad_argument || last.code == errc::unsupported_version)
+        co_return tl::unexpected(last);
+      if (answer.error().sent && kind == call_kind::change) {
+        last.detail += "; whether the change was made is unknown";
+        co_return tl::unexpected(last);
+      }
+    }
+    if (on->closed())
+      co_return tl::unexpected(closed_error());
+    auto pause = on->backoff(round);
+    if (steady_clock::now() + pause >= deadline)
+      co_return tl::unexpected(last);
+    co_await on->wait(pause);
+  }
+}
+
+template <class Assignment>
+void fill_assignment(const std::vector<std::vector<node_id>>& from, Assignment* to) {
+  for (const auto& replicas : from) {
+    auto* list = to->Add();
+    for (auto node : replicas)
+      list->add_nodes(node);
+  }
+}
+
+template <class Outcomes>
+std::vector<topic_outcome> topic_outcomes(const Outcomes& from) {
+  std::vector<topic_outcome> all;
+  for (const auto& one : from) {
+    auto ok = one.error().code() == 0;
+    all.push_back({one.name(), from_wire(one.topic_id()), to_result(one.error()), ok ? one.partition_count() : -1,
+                   ok ? one.replication_factor() : -1});
+  }
+  return all;
+}
+
+template <class Nodes>
+std::vector<node_id> nodes_of(const Nodes& from) {
+  return {from.begin(), from.end()};
+}
+
+topic_description description_of(const native::TopicMetadata& from) {
+  topic_description topic{from.name(), from_wire(from.topic_id()), from.internal(), {}, {}};
+  for (const auto& one : from.partitions())
+    topic.partitions.push_back({one.partition(), one.leader(), one.leader_epoch(), nodes_of(one.replicas()), nodes_of(one.isr()),
+                                nodes_of(one.elr()), nodes_of(one.last_known_elr())});
+  std::sort(topic.partitions.begin(), topic.partitions.end(), [](const auto& a, const auto& b) { return a.partition < b.partition; });
+  return topic;
+}
+
+void fill_resource(const config_resource& from, native::ConfigResource* to) {
+  to->set_type(static_cast<std::int32_t>(from.type));
+  to->set_name(from.name);
+}
+config_resource resource_of(const native::ConfigResource& from) { return {static_cast<config_resource::kind>(from.type()), from.name()}; }
+
+asio::awaitable<result<std::vector<topic_outcome>>> create_topics_on(std::shared_ptr<core> on, std::vector<new_topic> topics,
+                                                                     bool validate_only) {
+  native::RequestHeader header;
+  header.mutable_create_topics()->set_validate_only(validate_only);
+  for (const auto& one : topics) {
+    auto* topic = header.mutable_create_topics()->add_topics();
+    topic->set_name(one.name);
+    topic->set_partition_count(one.partition_count);
+    topic->set_replication_factor(one.replication_factor);
+    fill_assignment(one.assignment, topic->mutable_assignment());
+    topic->mutable_configs()->insert(one.configs.begin(), one.configs.end());
+  }
+  auto answer = co_await call(std::move(on), std::move(header), call_kind::change);
+  if (!answer)
+    co_return tl::unexpected(answer.error());
+  co_return topic_outcomes(answer->create_topics().topics());
+}
+
+asio::awaitable<result<std::vector<topic_outcome>>> delete_topics_on(std::shared_ptr<core> on, std::vector<std::string> names) {
+  native::RequestHeader header;
+  header.mutable_delete_topics();
+  for (auto& name : names)
+    header.mutable_delete_topics()->add_topics(std::move(name));
+  auto answer = co_await call(std::move(on), std::move(header), call_kind::change);
+  if (!answer)
+    co_return tl::unexpected(answer.error());
+  co_return topic_outcomes(answer->delete_topics().topics());
+}
+
+asio::awaitable<result<std::vector<topic_outcome>>> create_partitions_on(std::shared_ptr<core> on, std::vector<new_partitions> topics,
+                                                                         bool validate_only) {
+  native::RequestHeader header;
+  header.mutable_create_partitions()->set_validate_only(validate_only);
+  for (const auto& one : topics) {
+    auto* topic = header.mutable_create_partitions()->add_topics();
+    topic->set_topic(one.topic);
+    topic->set_total_count(one.total_count);
+    fill_assignment(one.assignment, topic->mutable_assignment());
+  }
+  auto answer = co_await call(std::move(on), std::move(header), call_kind::change);
+  if (!answer)
+    co_return tl::unexpected(answer.error());
+  co_return topic_outcomes(answer->create_partitions().topics());
+}
+
+asio::awaitable<result<std::vector<topic_description>>> list_topics_on(std::shared_ptr<core> on) {
+  native::RequestHeader header;
+  header.mutable_metadata()->set_all_topics(true);
+  auto answer = co_await call(std::move(on), std::move(header), call_kind::question);
+  if (!answer)
+    co_return tl::unexpected(answer.error());
+  std::vector<topic_description> all;
+  for (const auto& topic : answer->metadata().topics())
+    all.push_back(description_of(topic));
+  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  co_return all;
+}
+
+asio::awaitable<result<std::vector<topic_details>>> describe_topics_on(std::shared_ptr<core> on, std::vector<std::string> names) {
+  native::RequestHeader header;
+  header.mutable_describe_topics();
+  for (const auto& name : names)
+    header.mutable_describe_topics()->add_topics(name);
+  auto answer = co_await call(std::move(on), std::move(header), call_kind::question);
+  if (!answer)
+    co_return tl::unexpected(answer.error());
+  std::vector<topic_details> all;
+  for (const auto& one : answer->describe_topics().topics()) {
+    auto& details = all.emplace_back();
+    details.name = one.topic().name();
+    if (one.topic().error().code() != 0) {
+      details.topic = tl::unexpected(to_error(one.topic().error()));
+      continue;
+    }
+    details.topic = description_of(one.topic());
+    details.topic->configs.insert(one.configs().begin(), one.configs().end());
+  }
+  if (names.empty())
+    std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  co_return all;
+}
+
+asio::awaitable<result<std::vector<config_outcome>>> alter_configs_on(std::shared_ptr<core> on, std::vector<config_alteration> alterations,
+                                                                      bool validate_only) {
+  native::RequestHeader header;
+  header.mutable_alter_configs()->set_validate_only(validate_only);
+  for (const auto& one : alterations) {
+    auto* resource = header.mutable_alter_configs()->add_resources();
+    fill_resource(one.resource, resource->mutable_resource());
+    for (const auto& change : one.changes) {
+      auto* to = resource->add_changes();
+      to->set_key(change.key);
+      to->set_operation(static_cast<std::int32_t>(change.what));
+      to->set_value(change.value);
+    }
+  }
+  auto answer = co_await call(std::move(on), std::move(header), call_kind::change);
+  if (!answer)
+    co_return tl::unexpected(answer.error());
+  std::vector<config_outcome> all;
+  for (const auto& one : answer->alter_configs().outcomes())
+    all.push_back({resource_of(one.resource()), to_result(one.error())});
+  co_return all;
+}
+
+config_entry entry_of(const native::DescribeConfigsResponse::Entry& from) {
+  config_entry entry;
+  entry.key = from.key();
+  if (from.has_value())
+    entry.value = from.value();
+  if (from.source() >= 1 && from.source() <= 5)
+    entry.source = static_cast<config_entry::origin>(from.source());
+  entry.read_only = from.read_only();
+  entry.sensitive = from.sensitive();
+  entry.type = from.type();
+  entry.documentation = from.documentation();
+  return entry;
+}
+
+asio::awaitable<result<std::vector<config_description>>> describe_configs_on(std::shared_ptr<core> on,
+                                                                             std::vector<config_resource> resources) {
+  native::RequestHeader header;
+  header.mutable_describe_configs();
+  for (const auto& one : resources)
+    fill_resource(one, header.mutable_describe_configs()->add_resources());
+  auto answer = co_await call(std::move(on), std::move(header), call_kind::question);
+  if (!answer)
+    co_return tl::unexpected(answer.error());
+  std::vector<config_description> all;
+  for (const auto& one : answer->describe_configs().resources()) {
+    auto& described = all.emplace_back();
+    described.resource = resource_of(one.resource());
+    if (one.error().code() != 0) {
+      described.entries = tl::unexpected(to_error(one.error()));
+      continue;
+    }
+    for (const auto& entry : one.entries())
+      described.entries->push_back(entry_of(entry));
+  }
+  co_return all;
+}
+
+asio::awaitable<result<std::vector<offset_outcome>>> list_offsets_on(std::shared_ptr<core> on, std::vector<offset_query> queries,
+                                                                     isolation level) {
+  auto deadline = steady_clock::now() + on->config().request_timeout;
+  auto outcomes = co_await query_offsets(std::move(on), std::move(queries), level, deadline);
+  co_return outcomes;
+}
+
+class delete_question final : public leader_question {
+public:
+  delete_question(const std::vector<records_to_delete>& asked, milliseconds timeout) : timeout_(timeout) {
+    for (const auto& one : asked) {
+      outcomes.push_back({one.where, {}});
+      before_.push_back(one.before_offset);
+    }
+  }
+  void fill(rpc_request& request, const std::vector<located_partition>& group) override {
+    auto* body = request.header.mutable_delete_records();
+    body->set_timeout_ms(static_cast<std::uint32_t>(timeout_.count() * 3 / 4));
+    for (const auto& one : group) {
+      auto* partition = body->add_partitions();
+      to_wire(one.topic_id, *partition->mutable_topic_id());
+      partition->set_partition(one.partition);
+      partition->set_before_offset(before_[one.index]);
+    }
+  }
+  std::optional<result<void>> take(const native::ResponseHeader& response, int i, std::size_t index) override {
+    if (i >= response.delete_records().partitions_size())
+      return std::nullopt;
+    const auto& told = response.delete_records().partitions(i);
+    outcomes[index].log_start_offset = told.log_start_offset();
+    return to_result(told.error());
+  }
+  void fail(std::size_t index, const error& why) override { outcomes[index].log_start_offset = tl::unexpected(why); }
+
+  std::vector<deleted_records> outcomes;
+
+private:
+  milliseconds timeout_;
+  std::vector<std::int64_t> before_;
+};
+
+asio::awaitable<result<std::vector<deleted_records>>> delete_records_on(std::shared_ptr<core> on, std::vector<records_to_delete> asked) {
+  auto timeout = on->config().request_timeout;
+  delete_question question{asked, timeout};
+  std::vector<topic_partition> about;
+  for (auto& one : asked)
+    about.push_back(std::move(one.where));
+  co_await ask_leaders(std::move(on), std::move(about), steady_clock::now() + timeout, question);
+  co_return std::move(question.outcomes);
+}
+
+asio::awaitable<result<cluster_description>> describe_cluster_on(std::shared_ptr<core> on) {
+  auto deadline = steady_clock::now() + on->config().request_timeout;
+  auto refreshed = co_await on->want_topics_and_wait({}, deadline, true);
+  if (!refreshed)
+    co_return tl::unexpected(refreshed.error());
+  co_return on->description();
+}
+
+} // namespace
+
+admin::admin(const cluster& where) : core_(where.shared_core()) {}
+
+void admin::start_create_topics(const shared& on, std::vector<new_topic> topics, bool validate_only,
+                                completion<std::vector<topic_outcome>> handler) {
+  run_operation<std::vector<topic_outcome>>(on, create_topics_on(on, std::move(topics), validate_only), std::move(handler));
+}
+void admin::start_delete_topics(const shared& on, std::vector<std::string> names, completion<std::vector<topic_outcome>> handler) {
+  run_operation<std::vector<topic_outcome>>(on, delete_topics_on(on, std::move(names)), std::move(handler));
+}
+void admin::start_create_partitions(const shared& on, std::vector<new_partitions> topics, bool validate_only,
+                                    completion<std::vector<topic_outcome>> handler) {
+  run_operation<std::vector<topic_outcome>>(on, create_partitions_on(on, std::move(topics), validate_only), std::move(handler));
+}
+void admin::start_list_topics(const shared& on, completion<std::vector<topic_description>> handler) {
+  run_operation<std::vector<topic_description>>(on, list_topics_on(on), std::move(handler));
+}
+void admin::start_describe_topics(const shared& on, std::vector<std::string> names, completion<std::vector<topic_details>> handler) {
+  run_operation<std::vector<topic_details>>(on, describe_topics_on(on, std::move(names)), std::move(handler));
+}
+void admin::start_alter_configs(const shared& on, std::vector<config_alteration> alterations, bool validate_only,
+                                completion<std::vector<config_outcome>> handler) {
+  run_operation<std::vector<config_outcome>>(on, alter_configs_on(on, std::move(alterations), validate_only), std::move(handler));
+}
+void admin::start_describe_configs(const shared& on, std::vector<config_resource> resources,
+                                   completion<std::vector<config_description>> handler) {
+  run_operation<std::vector<config_description>>(on, describe_configs_on(on, std::move(resources)), std::move(handler));
+}
+void admin::start_list_offsets(const shared& on, std::vector<offset_query> queries, isolation level,
+                               completion<std::vector<offset_outcome>> handler) {
+  run_operation<std::vector<offset_outcome>>(on, list_offsets_on(on, std::move(queries), level), std::move(handler));
+}
+void admin::start_delete_records(const shared& on, std::vector<records_to_delete> partitions,
+                                 completion<std::vector<deleted_records>> handler) {
+  run_operation<std::vector<deleted_records>>(on, delete_records_on(on, std::move(partitions)), std::move(handler));
+}
+void admin::start_describe_cluster(const shared& on, completion<cluster_description> handler) {
+  run_operation<cluster_description>(on, describe_cluster_on(on), std::move(handler));
+}
+
+result<std::vector<topic_outcome>> admin::create_topics(std::vector<new_topic> topics, bool validate_only) {
+  return block_on<std::vector<topic_outcome>>(
+      *core_, [&](auto handler) { start_create_topics(core_, std::move(topics), validate_only, std::move(handler)); });
+}
+result<std::vector<topic_outcome>> admin::delete_topics(std::vector<std::string> names) {
+  return block_on<std::vector<topic_outcome>>(*core_,
+                                              [&](auto handler) { start_delete_topics(core_, std::move(names), std::move(handler)); });
+}
+result<std::vector<topic_outcome>> admin::create_partitions(std::vector<new_partitions> topics, bool validate_only) {
+  return block_on<std::vector<topic_outcome>>(
+      *core_, [&](auto handler) { start_create_partitions(core_, std::move(topics), validate_only, std::move(handler)); });
+}
+result<std::vector<topic_description>> admin::list_topics() {
+  return block_on<std::vector<topic_description>>(*core_, [&](auto handler) { start_list_topics(core_, std::move(handler)); });
+}
+result<std::vector<topic_details>> admin::describe_topics(std::vector<std::string> names) {
+  return block_on<std::vector<topic_details>>(*core_,
+                                              [&](auto handler) { start_describe_topics(core_, std::move(names), std::move(handler)); });
+}
+result<std::vector<config_outcome>> admin::alter_configs(std::vector<config_alteration> alterations, bool validate_only) {
+  return block_on<std::vector<config_outcome>>(
+      *core_, [&](auto handler) { start_alter_configs(core_, std::move(alterations), validate_only, std::move(handler)); });
+}
+result<std::vector<config_description>> admin::describe_configs(std::vector<config_resource> resources) {
+  return block_on<std::vector<config_description>>(
+      *core_, [&](auto handler) { start_describe_configs(core_, std::move(resources), std::move(handler)); });
+}
+result<std::vector<offset_outcome>> admin::list_offsets(std::vector<offset_query> queries, isolation level) {
+  return block_on<std::vector<offset_outcome>>(
+      *core_, [&](auto handler) { start_list_offsets(core_, std::move(queries), level, std::move(handler)); });
+}
+result<std::vector<deleted_records>> admin::delete_records(std::vector<records_to_delete> partitions) {
+  return block_on<std::vector<deleted_records>>(
+      *core_, [&](auto handler) { start_delete_records(core_, std::move(partitions), std::move(handler)); });
+}
+result<cluster_description> admin::describe_cluster() {
+  return block_on<cluster_description>(*core_, [&](auto handler) { start_describe_cluster(core_, std::move(handler)); });
+}
+
+} // namespace cafka::client
