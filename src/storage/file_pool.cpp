@@ -1,5 +1,6 @@
 #include "storage/file_pool.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace cafka::storage {
@@ -68,6 +69,8 @@ void file_pool::close_idle() {
 
 void file_pool::forget(const std::string& path) {
   const std::lock_guard guard{mutex_};
+  if (!exposed_.empty() && exposed_.erase(path) == 0)
+    std::erase_if(exposed_, [below = path + '/'](const auto& e) { return e.first.starts_with(below); });
   if (auto found = by_path_.find(path); found != by_path_.end()) { // a file: nothing is below it
     recent_first_.erase(found->second);
     by_path_.erase(found);
@@ -82,6 +85,18 @@ void file_pool::forget(const std::string& path) {
       ++at;
     }
   }
+}
+
+void file_pool::remember_exposed(const std::string& path, std::uint64_t position) {
+  const std::lock_guard guard{mutex_};
+  auto& known = exposed_[path];
+  known = std::max(known, position);
+}
+
+std::uint64_t file_pool::exposed(const std::string& path) const {
+  const std::lock_guard guard{mutex_};
+  const auto found = exposed_.find(path);
+  return found == exposed_.end() ? 0 : found->second;
 }
 
 std::size_t file_pool::open_count() const {

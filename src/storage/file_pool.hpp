@@ -26,6 +26,10 @@ public:
   // Before a rename or remove of `path` (or of a directory: everything below it).
   void forget(const std::string& path);
   [[nodiscard]] std::size_t open_count() const;
+  // Bytes of a file below this position were handed to readers by a log that is closed now, and may still be on their way to a peer.
+  // Whoever opens the log again in this process must leave them as they are. Forgotten with the path.
+  void remember_exposed(const std::string& path, std::uint64_t position);
+  [[nodiscard]] std::uint64_t exposed(const std::string& path) const;
 
 private:
   struct entry {
@@ -41,6 +45,7 @@ private:
   mutable std::mutex mutex_;
   std::list<entry> recent_first_;
   std::unordered_map<std::string, std::list<entry>::iterator> by_path_;
+  std::unordered_map<std::string, std::uint64_t> exposed_;
 };
 
 } // namespace cafka::storage

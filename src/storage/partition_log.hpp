@@ -43,6 +43,7 @@ struct flush_ticket {
   std::int64_t end_offset = 0;
   std::vector<file_handle> dirty_files;
   std::string dirty_directory; // empty, or the directory whose entries changed
+  std::string dirty_parent; // empty, or the directory in which dirty_directory is new
   file_system* files = nullptr;
   [[nodiscard]] result<void> sync() const;
 };
@@ -111,30 +112,36 @@ public:
   result<std::optional<timestamp_and_offset>> find_max_timestamp();
   // KIP-101: the largest epoch ≤ `leader_epoch` and where it ended.
   [[nodiscard]] epoch_end end_offset_for_epoch(std::int32_t leader_epoch) const noexcept;
-  // Remembers that `leader_epoch` starts at log_end_offset(), if it is new; written to leader-epoch-checkpoint (durable with the next ticket).
+  // Remembers that `leader_epoch` starts at log_end_offset(), if it is new; durable with the first of its records. fenced_leader_epoch if it is below
+  // the latest.
   result<void> begin_leader_epoch(std::int32_t leader_epoch);
 
   // Moves log_start_offset up, to at most log_end_offset (offset_out_of_range past it). Segments wholly below are retired.
   result<void> advance_log_start_offset(std::int64_t offset, std::int64_t now_ms);
-  // Removes everything at or past `offset`; syncs before it returns, so nothing cut comes back. No-op past the end.
+  // Removes every batch that ends at or past `offset`: the log then ends where the last batch left does, at most at `offset`.
+  // Syncs before it returns, so nothing cut comes back. No-op past the end.
+  // Before this and start_over_at the caller lowers the recovery point on disk to at most the new end (and to at most the present log start):
+  // a log that ends below its recovery point is taken for damaged.
   result<void> truncate_to(std::int64_t offset);
   // Empties the log and begins it at `offset` (a follower too far behind); syncs.
   result<void> start_over_at(std::int64_t offset);
 
   // Retires segments beyond retention.ms and retention.bytes whose records are all below `high_watermark`. Returns how many.
+  // The renames of several at once become durable in order: each but the first costs a sync of the directory.
   result<std::size_t> apply_retention(std::int64_t high_watermark, std::int64_t now_ms);
   // Rolls by time where due.
   result<void> roll_if_due(std::int64_t now_ms);
   // Starts a new segment if the active one has records.
   result<void> roll(std::int64_t now_ms);
   // Retired files (renamed to *.deleted) whose delay has passed, to be removed by anyone, from any thread; they are forgotten here.
+  // Syncs the directory if nothing else did since: a file may only go when its new name is durable.
   std::vector<std::string> take_deletable_files(std::int64_t now_ms);
   // When the next roll by time, retention or deletion could be due; INT64_MAX: never.
   [[nodiscard]] std::int64_t next_maintenance_ms() const noexcept;
 
   // Empty when everything is flushed.
   [[nodiscard]] std::optional<flush_ticket> prepare_flush();
-  // After ticket.sync() succeeded.
+  // After ticket.sync() succeeded. Tickets finish in the order in which they were prepared; one that is dropped without a sync proves nothing.
   void mark_flushed(std::int64_t end_offset);
 
   void set_config(const log_config& config);
