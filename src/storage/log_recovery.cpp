@@ -259,7 +259,7 @@ result<void> recovery::build_epochs() {
       cache.truncate_from_end(log_.segments[static_cast<std::size_t>(first_verified)].base_offset());
     else
       cache.truncate_from_end(log_.segments.back().next_offset());
-    const auto start = std::max(options_.log_start_offset, log_.segments.front().base_offset());
+    const auto start = log_.segments.front().base_offset();
     if (unverified_epoch_ >= 0 && (cache.latest() != unverified_epoch_ || cache.entries().front().start_offset > start)) {
       CAFKA_TRY_ASSIGN(made, epochs_from_batches());
       cache = std::move(made);
@@ -296,7 +296,7 @@ result<void> recovery::decide() {
   log_.log_start_offset = std::max(log_.log_start_offset, segments.front().base_offset());
   const auto before = log_.epochs;
   log_.epochs.truncate_from_end(segments.back().next_offset());
-  log_.epochs.truncate_from_start(log_.log_start_offset);
+  log_.epochs.truncate_from_start(segments.front().base_offset());
   log_.epochs_dirty = log_.epochs_dirty || before != log_.epochs;
   return {};
 }

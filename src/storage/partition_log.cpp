@@ -374,7 +374,7 @@ std::optional<std::string> partition_log::check_invariants() const {
     return "flushed past the end";
   const auto& epochs = s.epochs.entries();
   for (std::size_t i = 0; i < epochs.size(); ++i) {
-    if (epochs[i].start_offset > s.log_end_offset() || epochs[i].start_offset < s.log_start_offset)
+    if (epochs[i].start_offset > s.log_end_offset() || epochs[i].start_offset < s.segments.front().base_offset())
       return "leader epoch " + std::to_string(epochs[i].leader_epoch) + " begins outside the log";
     if (i > 0 && (epochs[i].leader_epoch <= epochs[i - 1].leader_epoch || epochs[i].start_offset <= epochs[i - 1].start_offset))
       return "leader epochs do not rise";

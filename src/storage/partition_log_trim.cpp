@@ -26,7 +26,7 @@ result<void> partition_log::state::retire_oldest(std::int64_t now_ms) {
   last_retirement = generation;
   log_start_offset = std::max(log_start_offset, segments.front().base_offset());
   flushed_end_offset = std::max(flushed_end_offset, std::min(log_start_offset, log_end_offset()));
-  if (epochs.truncate_from_start(log_start_offset))
+  if (epochs.truncate_from_start(segments.front().base_offset()))
     epochs_dirty = true;
   return {};
 }
@@ -68,8 +68,6 @@ result<void> partition_log::advance_log_start_offset(std::int64_t offset, std::i
   if (offset <= s.log_start_offset)
     return {};
   s.log_start_offset = offset;
-  if (s.epochs.truncate_from_start(offset))
-    s.epochs_dirty = true;
   while (s.segments.size() > 1 && s.segments[1].base_offset() <= offset)
     CAFKA_TRY(s.retire_oldest(now_ms));
   return {};
