@@ -211,6 +211,13 @@ void producer::state::append(producer_topic& topic, const outgoing_record& recor
     wake_wanted_ = true;
     return;
   }
+  auto sticky = !record.partition && !record.key;
+  if (sticky && !queue->batches.empty() && !fits(*queue->batches.back(), cost)) {
+    queue->batches.back()->closed = true;
+    wake_wanted_ = wake_wanted_ || queue->in_flight < config_.max_in_flight_per_partition;
+    choose_sticky(topic);
+    queue = choose(topic, record);
+  }
   auto* batch = &open_batch(*queue, cost);
   auto size_before = batch->builder.size_bytes();
   thread_local std::vector<storage::record_header> headers;
@@ -224,11 +231,10 @@ void producer::state::append(producer_topic& topic, const outgoing_record& recor
     batch->rounds.emplace_back(round, 0);
   ++batch->rounds.back().second;
   auto full = batch->builder.size_bytes() >= config_.batch_size_bytes;
-  if (!record.partition && !record.key) {
+  if (sticky) {
     topic.sticky_bytes += batch->builder.size_bytes() - size_before;
     if (topic.sticky_bytes >= config_.batch_size_bytes) { // a batch's worth: on to another partition
       choose_sticky(topic);
-      topic.sticky_bytes = 0;
       full = true;
     }
   }
@@ -259,6 +265,7 @@ partition_queue* producer::state::choose(producer_topic& topic, const outgoing_r
 
 // Another partition than before where there is one, with a leader if any has one.
 void producer::state::choose_sticky(producer_topic& topic) {
+  topic.sticky_bytes = 0;
   std::vector<std::int32_t> candidates;
   for (const auto& queue : topic.partitions)
     if (queue->route.leader != no_node && queue->number != topic.sticky)
@@ -273,7 +280,7 @@ void producer::state::choose_sticky(producer_topic& topic) {
 producer_batch& producer::state::open_batch(partition_queue& queue, std::size_t cost) {
   if (!queue.batches.empty()) {
     auto& last = *queue.batches.back();
-    if (!last.closed && last.builder.size_bytes() + cost <= config_.batch_size_bytes)
+    if (fits(last, cost))
       return last;
     last.closed = true;
   }

@@ -55,7 +55,7 @@ public:
   }
 
 private:
-  handler_type handler_;
+  stored_handler<T> handler_;
   asio::any_io_executor from_;
   asio::any_completion_executor executor_;
 };
@@ -116,7 +116,7 @@ private:
     time_point deadline;
     time_point unknown_until;
     std::uint64_t version;
-    asio::any_completion_handler<void(result<void>)> handler;
+    stored_handler<result<void>> handler;
   };
   std::shared_ptr<connection> connection_to(const address& to);
   std::shared_ptr<connection> any_connection();

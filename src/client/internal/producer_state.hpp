@@ -18,7 +18,7 @@ namespace cafka::client {
 
 // One per record, in the batch's order.
 struct accepted_record {
-  delivery_callback callback;
+  stored_handler<delivery_result> callback;
   std::int64_t timestamp = -1;
 };
 
@@ -148,6 +148,9 @@ private:
   void append(producer_topic& topic, const outgoing_record& record, accepted_record how, std::uint64_t round, std::size_t cost);
   partition_queue* choose(producer_topic& topic, const outgoing_record& record);
   void choose_sticky(producer_topic& topic);
+  [[nodiscard]] bool fits(const producer_batch& batch, std::size_t cost) const {
+    return !batch.closed && batch.builder.size_bytes() + cost <= config_.batch_size_bytes;
+  }
   producer_batch& open_batch(partition_queue& queue, std::size_t cost);
   void activate(partition_queue& queue);
   void resolve(producer_topic& topic);

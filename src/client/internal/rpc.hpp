@@ -12,6 +12,20 @@ using strand = asio::strand<asio::any_io_executor>;
 using steady_clock = std::chrono::steady_clock;
 using time_point = steady_clock::time_point;
 
+// A handler that can be assigned to: Boost 1.81's own move assignment wraps the handler in itself without end.
+template <class T>
+class stored_handler : public asio::any_completion_handler<void(T)> {
+public:
+  using base = asio::any_completion_handler<void(T)>;
+  stored_handler() = default;
+  stored_handler(base from) noexcept : base(std::move(from)) {}
+  stored_handler(stored_handler&& from) noexcept : base(static_cast<base&&>(from)) {}
+  stored_handler& operator=(stored_handler&& from) noexcept {
+    stored_handler(std::move(from)).swap(*this);
+    return *this;
+  }
+};
+
 struct rpc_error : error {
   bool sent = false; // at least part of the request may have left: the server may have carried it out
 };
