@@ -3,9 +3,13 @@
 #include "support/faulting_file_system.hpp"
 #include "support/temporary_directory.hpp"
 
+#include "base/prng.hpp"
+
+#include <atomic>
 #include <caf/test/unit_test.hpp>
 #include <fcntl.h>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 
 using namespace cafka;
@@ -203,4 +207,28 @@ CAF_TEST(the pool closes idle files when descriptors run out) {
   CAF_CHECK_EQUAL(pool.open_count(), 2u);
   files.set_plan([](const test::operation&) { return test::fault::too_many_files; });
   CAF_CHECK(pool.acquire(place / "1").error().code == errc::too_many_files);
+}
+
+CAF_TEST(the pool is shared by threads) {
+  test::temporary_directory place;
+  file_pool pool{posix_file_system(), 3};
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> threads;
+  for (int number = 0; number < 4; ++number)
+    threads.emplace_back([&, number] {
+      prng chance{static_cast<std::uint64_t>(number)};
+      for (int i = 0; i < 500; ++i) {
+        const auto path = place / std::to_string(chance.below(8));
+        auto opened = pool.create(path);
+        byte_vector bytes(1);
+        if (!opened || !(*opened)->read_at(0, bytes) || !(*opened)->sync())
+          ++wrong;
+        if (chance.chance(1, 10))
+          pool.forget(path);
+      }
+    });
+  for (auto& thread : threads)
+    thread.join();
+  CAF_CHECK_EQUAL(wrong.load(), 0);
+  CAF_CHECK(pool.open_count() <= 8);
 }
