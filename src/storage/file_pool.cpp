@@ -8,7 +8,7 @@ namespace cafka::storage {
 namespace {
 // Entries looked at by one eviction. Held ones that it meets move to the front, so a pool full of held handles costs a
 // bounded step per open instead of a walk over all of them.
-constexpr std::size_t eviction_steps = 128;
+constexpr std::size_t eviction_steps = 16;
 } // namespace
 
 file_pool::file_pool(file_system& files, std::size_t capacity) : files_(files), capacity_(capacity ? capacity : 1) {}

@@ -16,21 +16,22 @@ struct file_change {
   byte_vector appended;
 };
 
-std::vector<std::string_view> split(std::string_view path) {
-  std::vector<std::string_view> parts;
-  while (!path.empty()) {
-    const auto slash = path.find('/');
-    const auto part = path.substr(0, slash);
-    if (!part.empty() && part != ".")
-      parts.push_back(part);
-    path = slash == std::string_view::npos ? std::string_view{} : path.substr(slash + 1);
+// Takes the first part off `path`; empty at the end.
+std::string_view take_part(std::string_view& path) {
+  for (;;) {
+    const auto begin = std::min(path.find_first_not_of('/'), path.size());
+    const auto end = std::min(path.find('/', begin), path.size());
+    const auto part = path.substr(begin, end - begin);
+    path.remove_prefix(end);
+    if (part != ".")
+      return part;
   }
-  return parts;
 }
 
+// As in a canonical path: "//a/./b/" is "/a/b", and the root is empty.
 std::string normal(std::string_view path) {
   std::string text;
-  for (auto part : split(path))
+  for (auto part = take_part(path); !part.empty(); part = take_part(path))
     text.append("/").append(part);
   return text;
 }
@@ -42,7 +43,7 @@ auto powerless(const std::string& what) { return fail(errc::io_error, what + ": 
 struct memory_file_system::node {
   bool is_directory = false;
   // A directory: what programs see, and what a crash leaves.
-  std::map<std::string, node_pointer> entries, durable_entries;
+  entry_map entries, durable_entries;
   // A file: the same, and the steps from the second to the first.
   byte_vector bytes, durable_bytes;
   std::vector<file_change> unsynced;
@@ -54,7 +55,7 @@ struct memory_file_system::entry_change {
   node_pointer target;
 
   [[nodiscard]] const node* directory() const { return to.parent ? to.parent.get() : from.parent.get(); }
-  void apply(std::map<std::string, node_pointer> node::*entries) const {
+  void apply(entry_map node::*entries) const {
     if (from.parent) {
       auto& names = from.parent.get()->*entries;
       if (auto found = names.find(from.name); found != names.end() && found->second == target)
@@ -177,10 +178,8 @@ memory_file_system::~memory_file_system() = default;
 
 memory_file_system::node_pointer memory_file_system::find(std::string_view path) const {
   auto here = root_;
-  for (auto part : split(path)) {
-    if (!here->is_directory)
-      return nullptr;
-    auto found = here->entries.find(std::string{part});
+  for (auto part = take_part(path); !part.empty(); part = take_part(path)) {
+    auto found = here->entries.find(part); // a file has none
     if (found == here->entries.end())
       return nullptr;
     here = found->second;
@@ -189,16 +188,14 @@ memory_file_system::node_pointer memory_file_system::find(std::string_view path)
 }
 
 std::optional<memory_file_system::place> memory_file_system::find_place(std::string_view path) const {
-  const auto parts = split(path);
-  if (parts.empty())
+  const auto whole = normal(path);
+  if (whole.empty())
     return std::nullopt;
-  std::string parent;
-  for (std::size_t i = 0; i + 1 < parts.size(); ++i)
-    parent.append("/").append(parts[i]);
-  auto directory = find(parent);
+  const auto slash = whole.rfind('/');
+  auto directory = find(std::string_view{whole}.substr(0, slash));
   if (!directory || !directory->is_directory)
     return std::nullopt;
-  return place{std::move(directory), std::string{parts.back()}};
+  return place{std::move(directory), whole.substr(slash + 1)};
 }
 
 void memory_file_system::change_entry(entry_change change) {
@@ -234,8 +231,8 @@ result<directory_entry> memory_file_system::stat(const std::string& path) {
   auto target = find(path);
   if (!target)
     return missing(path);
-  const auto parts = split(path);
-  return directory_entry{parts.empty() ? "/" : std::string{parts.back()}, target->is_directory, target->bytes.size()};
+  const auto whole = normal(path);
+  return directory_entry{whole.substr(whole.rfind('/') + 1), target->is_directory, target->bytes.size()};
 }
 
 result<std::vector<directory_entry>> memory_file_system::list(const std::string& directory) {
@@ -260,10 +257,10 @@ result<void> memory_file_system::create_directories(const std::string& path) {
 
 memory_file_system::node_pointer memory_file_system::make_directories(std::string_view path) {
   auto here = root_;
-  for (auto part : split(path)) {
+  for (auto part = take_part(path); !part.empty(); part = take_part(path)) {
     if (!here->is_directory)
       return nullptr;
-    auto found = here->entries.find(std::string{part});
+    auto found = here->entries.find(part);
     if (found == here->entries.end()) {
       auto made = std::make_shared<node>();
       made->is_directory = true;
@@ -420,7 +417,7 @@ memory_file_system::node_pointer memory_file_system::surviving(const node_pointe
 std::unique_ptr<memory_file_system> memory_file_system::crashed_copy(prng& chance) const {
   const std::lock_guard guard{mutex_};
   // The changes that get through are applied to the durable entries, which are put back afterwards.
-  std::map<node*, std::map<std::string, node_pointer>> before;
+  std::map<node*, entry_map> before;
   auto remember = [&](const place& where) {
     if (where.parent)
       before.try_emplace(where.parent.get(), where.parent->durable_entries);

@@ -60,6 +60,7 @@ private:
   class open_file;
   class held_lock;
   using node_pointer = std::shared_ptr<node>;
+  using entry_map = std::map<std::string, node_pointer, std::less<>>;
 
   struct place {
     node_pointer parent;
