@@ -1,4 +1,5 @@
 // The one binary `cafka`: server and command-line tool.
-#include <cstdio>
+#include "actors/node.hpp"
+#include "cli/cli.hpp"
 
-int main() { std::puts("cafka " CAFKA_VERSION); }
+int main(int argc, char** argv) { return cafka::cli::run(argc, argv, cafka::actors::run_node); }

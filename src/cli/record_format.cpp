@@ -100,13 +100,13 @@ record_format record_format::json() {
 void record_format::append(std::string& out, const client::record& record) const {
   if (json_)
     return append_json(out, record);
-  for (const auto& piece : pieces_)
-    append_piece(out, piece, record);
+  for (const auto& one : pieces_)
+    append_piece(out, one, record);
 }
 
-void record_format::append_piece(std::string& out, const piece& piece, const client::record& record) const {
-  switch (piece.kind) {
-  case 0: out += piece.text; break;
+void record_format::append_piece(std::string& out, const piece& one, const client::record& record) const {
+  switch (one.kind) {
+  case 0: out += one.text; break;
   case 't': out += record.topic; break;
   case 'p': append_number(out, record.partition); break;
   case 'o': append_number(out, record.offset); break;

@@ -25,7 +25,7 @@ private:
     char kind = 0; // a letter from the table, or 0: `text`
     std::string text{};
   };
-  void append_piece(std::string& out, const piece& piece, const client::record& record) const;
+  void append_piece(std::string& out, const piece& one, const client::record& record) const;
   static void append_json(std::string& out, const client::record& record);
 
   bool json_ = false;
