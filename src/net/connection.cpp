@@ -1,5 +1,7 @@
 #include "net/connection.hpp"
 
+#include "net/peer_log.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -25,16 +27,6 @@ std::string describe_peer(const tcp::socket& socket) {
 }
 
 } // namespace
-
-void peer_log::refused(const std::string& peer, std::string_view why) noexcept {
-  std::int64_t held_back = 0;
-  if (!limiter_.allow(clock_.monotonic_ms(), held_back))
-    return;
-  if (held_back == 0)
-    CAFKA_LOG_WARN("closed the connection of {}: {}", peer, why);
-  else
-    CAFKA_LOG_WARN("closed the connection of {}: {} ({} more closed without a line)", peer, why, held_back);
-}
 
 connection::connection(tcp::socket socket, environment with)
     : socket_(std::move(socket)),

@@ -3,7 +3,6 @@
 // Reading stops while too much of this connection is in flight (requests, their bytes, unsent responses) or the node's frame budget is used up, so a
 // peer is slowed by TCP instead of filling memory. Between requests it holds no buffer.
 #pragma once
-#include "base/log.hpp"
 #include "net/frame_assembler.hpp"
 #include "net/session.hpp"
 
@@ -16,6 +15,8 @@
 
 namespace cafka::net {
 
+class peer_log;
+
 struct connection_limits {
   std::uint32_t max_frame_bytes = 100 << 20;
   std::size_t max_in_flight_requests = 512;
@@ -23,17 +24,6 @@ struct connection_limits {
   std::int64_t idle_ms = 600'000; // −1: never
   std::int64_t frame_ms = 30'000; // a begun frame must be whole by then, time we do not read not counted; −1: never
   std::size_t turn_bytes = 1 << 20; // received or sent before other connections get their turn
-};
-
-// Log lines about peers, which they can cause at will: few a second, with a count of the rest. Shared by all connections of a server.
-class peer_log {
-public:
-  explicit peer_log(clock& time) : clock_(time) {}
-  void refused(const std::string& peer, std::string_view why) noexcept;
-
-private:
-  clock& clock_;
-  rate_limiter limiter_{1000, 4};
 };
 
 class connection final : public session_host, public budget_waiter, public std::enable_shared_from_this<connection> {

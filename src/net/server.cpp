@@ -1,7 +1,7 @@
 #include "net/server.hpp"
 
-#include "base/log.hpp"
 #include "net/native/session.hpp"
+#include "net/peer_log.hpp"
 
 #include <algorithm>
 #include <csignal>
