@@ -24,7 +24,7 @@ int main(int argc, char** argv) {
   config.linger = client::milliseconds(given.number("linger_ms"));
   config.batch_size_bytes = static_cast<std::size_t>(given.number("batch_bytes"));
   config.buffer_memory_bytes = 1 << 20; // keeps few records in doubt
-  config.retries = false;
+  config.retry_unknown_outcomes = false;
   config.max_block = client::milliseconds(2000);
   config.delivery_timeout = client::milliseconds(2000);
   client::producer producer(cluster, config);

@@ -243,7 +243,7 @@ void quorum::become_candidate(std::int64_t now_ms, effects& out) {
 
 void quorum::become_leader(std::int64_t now_ms, effects& out) {
   leader_change_message change;
-  change.version = 1;
+  change.version = 0; // 1 adds directory ids and belongs to kraft.version 1; Kafka's readers take any as 0 before that
   change.leader_id = config_.self.id;
   for (const auto& voter : config_.voters) {
     change.voters.push_back({voter.id, voter.id == config_.self.id ? config_.self.directory_id : voter.directory_id, {}});

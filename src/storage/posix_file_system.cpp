@@ -164,7 +164,7 @@ public:
     const std::lock_guard guard{mutex_};
     struct stat status {};
     if (::stat(path.c_str(), &status) == 0 && held_.contains({status.st_dev, status.st_ino}))
-      return fail(errc::already_locked, path + ": held by this process");
+      return fail(errc::already_locked, path + " is in use by this process");
     descriptor handle{open_retrying(path.c_str(), O_RDWR | O_CREAT, 0644)};
     if (handle.get() < 0)
       return failure("open", path);
@@ -180,7 +180,8 @@ public:
     if (answer != 0) {
       if (errno != EACCES && errno != EAGAIN)
         return failure("lock", path);
-      return fail(errc::already_locked, path + ": held by " + holder_of(handle.get()));
+      return fail(errc::already_locked,
+                  path + " is in use by " + holder_of(handle.get()) + ": stop it, or give this node a directory of its own (log.dirs)");
     }
     const key inode{status.st_dev, status.st_ino};
     held_.emplace(inode, handle.release());

@@ -362,7 +362,7 @@ result<std::unique_ptr<storage::directory_lock>> memory_file_system::lock(const 
       change_entry({.from = {}, .to = std::move(*where), .target = std::make_shared<node>()});
     }
     if (!locked_.insert(normal(path)).second)
-      return fail(errc::already_locked, path + " is held by this process");
+      return fail(errc::already_locked, path + " is in use by this process");
   }
   return std::make_unique<held_lock>(*this, normal(path));
 }
