@@ -9,7 +9,7 @@ namespace cafka::client {
 namespace {
 
 // Fetches to one node at once. More than one, because a long poll for idle partitions must not hold up the busy ones.
-constexpr std::size_t fetches_per_node = 4;
+constexpr std::size_t fetches_per_node = 8;
 // Partitions of one fetch; servers bound it too.
 constexpr std::size_t partitions_per_fetch = 5'000;
 
@@ -490,9 +490,9 @@ void consumer::state::serve_poll() {
       return;
     else if (!taken.empty())
       outcome = unpack(std::move(taken));
+    wake(); // there is room again
     if (outcome && outcome->empty() && steady_clock::now() < poll_deadline_)
       continue; // nothing but control records
-    wake();
     poll_timer_.cancel();
     auto handler = std::move(poll_handler_);
     {
