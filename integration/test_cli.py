@@ -182,7 +182,7 @@ def test_life_of_a_topic(node, topic):
 
 
 @pytest.mark.parametrize("arguments, expected", [
-    (["--partitions", "1000000"], b"INVALID_PARTITIONS"),
+    (["--partitions", "1000000"], b"POLICY_VIOLATION"),
     (["--replication-factor", "3"], b"INVALID_REPLICATION_FACTOR"),
     (["--config", "retention.ms=soon"], b"retention.ms: expected a whole number of at least -1 (ms)"),
     (["--config", "retention.mss=1"], b"did you mean retention.ms?"),

@@ -41,6 +41,11 @@ broker::behavior_type broker::make_behavior() {
 }
 
 void broker::on_exit() {
+  // After an orderly stop there are none left; after a crash of this actor nobody else knows them.
+  for (auto& [topic_id, of] : topics_)
+    for (auto& [number, here] : of.replicas)
+      if (here.actor)
+        caf::anon_send_exit(here.actor, caf::exit_reason::user_shutdown);
   topics_.clear();
   with_->routes->publish(std::make_shared<routing_table>());
   with_->directories.clear();
@@ -146,6 +151,10 @@ void broker::remove_topic(const uuid& topic_id, const token& applied) {
   for (auto& [number, here] : of.replicas) {
     here.retire_after = true;
     here.waiting.push_back(applied);
+    if (stop_deferring(topic_id, number))
+      at_rest.push_back(number);
+    else
+      here.holds_name = retiring_.insert(here.name).second;
     if (here.actor)
       caf::anon_send(here.actor, partition_order{close_partition{false, {}}});
     else if (here.state == phase::offline)

@@ -78,6 +78,7 @@ private:
     std::vector<token> waiting; // until it serves or is known not to
     bool retire_after = false;  // its topic is gone
     bool files_are_ours = true; // false: the directory holds another topic's partition of the same name
+    bool holds_name = false;    // in retiring_: a new topic of this name waits until this one is out of its directory
     std::int32_t deaths = 0;
     std::int64_t last_death_ms = 0;
   };
@@ -112,6 +113,8 @@ private:
   void lead(replica& what);
   void down(const caf::down_msg& message);
   void died(const uuid& topic_id, topic& of, replica& what, const std::string& why);
+  // True if it was waiting for an older directory of its name to go: it has no files of its own yet.
+  bool stop_deferring(const uuid& topic_id, std::int32_t number);
   void finish_retiring(const uuid& topic_id, std::int32_t number);
   [[nodiscard]] std::size_t choose_directory(const topic_partition& name) const;
   [[nodiscard]] shard* shard_of(const uuid& topic_id, std::int32_t number) const;

@@ -120,8 +120,10 @@ void broker::opened(std::vector<opened_log>& logs) {
       continue;
     std::move(what->waiting.begin(), what->waiting.end(), std::back_inserter(released));
     what->waiting.clear();
-    if (stopping_)
+    if (stopping_) {
+      all_flushed_ = all_flushed_ && !each.log; // opened, but never closed
       continue;
+    }
     what->files_are_ours = each.log || each.log.error().code != errc::inconsistent_topic_id;
     if (!each.log)
       set_offline(of->second, *what, each.log.error().to_string());
@@ -212,6 +214,14 @@ void broker::died(const uuid& topic_id, topic& of, replica& what, const std::str
   send_open_jobs();
 }
 
+bool broker::stop_deferring(const uuid& topic_id, std::int32_t number) {
+  const topic_id_partition name{topic_id, number};
+  if (std::erase_if(deferred_, [&](const auto& entry) { return entry.first == name; }) == 0)
+    return false;
+  find(name)->files_are_ours = false;
+  return true;
+}
+
 void broker::finish_retiring(const uuid& topic_id, std::int32_t number) {
   const auto of = topics_.find(topic_id);
   auto& what = of->second.replicas.at(number);
@@ -227,6 +237,8 @@ void broker::finish_retiring(const uuid& topic_id, std::int32_t number) {
     retiring_.insert(what.name);
     caf::anon_send(directory.environment->flusher, directory_order{std::move(order)});
     directory.found.erase(what.name);
+  } else if (what.holds_name) {
+    caf::anon_send(caf::actor_cast<broker_actor>(this), broker_order{partition_retired{what.name}});
   }
   --replicas_in_[what.directory];
   of->second.replicas.erase(number);

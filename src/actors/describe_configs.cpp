@@ -1,6 +1,7 @@
 #include "actors/describe_configs.hpp"
 
 #include "base/config/spec.hpp"
+#include "base/config/topic_config.hpp"
 
 namespace cafka::actors {
 
@@ -16,6 +17,12 @@ public:
       : node_(node),
         cluster_wide_(image.configs(metadata::config_resource::broker, "")),
         own_(image.configs(metadata::config_resource::broker, std::to_string(node.id))) {}
+
+  // What a topic that sets nothing itself has.
+  [[nodiscard]] topic_config topic_defaults() const {
+    auto dynamic = with_dynamic(node_, cluster_wide_, own_);
+    return dynamic ? std::move(dynamic->topic_defaults) : node_.topic_defaults;
+  }
 
   [[nodiscard]] config_entry node_key(const key_spec& spec, std::string_view shown_name) const {
     config_entry entry;
@@ -53,10 +60,13 @@ result<std::vector<metadata::config_entry>> describe_configs(const node_config& 
     if (!image.find_topic(resource.name))
       return fail(errc::unknown_topic_or_partition, "there is no topic " + resource.name);
     const auto& own = image.configs(metadata::config_resource::topic, resource.name);
+    const auto defaults = from.topic_defaults();
     for (const auto& spec : all_key_specs()) {
       if (spec.topic_name.empty())
         continue;
       auto entry = from.node_key(spec, spec.topic_name);
+      if (!entry.value) // unset, or set by a synonym (log.retention.hours): what holds is in the typed defaults
+        entry.value = topic_member_text(defaults, spec.topic_name);
       layers::lay(entry, own, spec.topic_name, config_source::topic);
       entries.push_back(std::move(entry));
     }

@@ -86,23 +86,30 @@ void partition::obey(leadership& order) {
 }
 
 void partition::obey(new_settings& order) {
-  const auto was_fsync = is_fsync();
   settings_ = std::move(order.settings);
   log_->set_config(settings_->log);
-  if (is_fsync() && !was_fsync && offline_reason_.empty())
+  adopt_core_config();
+  update_maintenance_due();
+}
+
+void partition::adopt_core_config() {
+  // A topic that becomes fsync flushes before it promises (R7). This is the one wait of this actor; it is rare, and behind a ticket in
+  // flight it waits its turn.
+  if (is_fsync() && leader_.config().durability != storage::durability_mode::fsync && offline_reason_.empty()) {
+    if (flush_in_flight_)
+      return;
     if (auto ticket = log_->prepare_flush()) {
-      // The one wait of this actor: from the next acknowledgement on, the topic promises that all before it is on the disk (R7).
       if (auto synced = ticket->sync(); !synced) {
         go_offline("log directory " + environment_->log_directory + " is offline: " + synced.error().to_string());
         environment_->report({environment_->log_directory, synced.error().to_string()});
-      } else {
-        log_->mark_flushed(ticket->end_offset);
-        leader_.on_flushed(log_->flushed_end_offset(), now_ms());
+        return;
       }
+      log_->mark_flushed(ticket->end_offset);
+      leader_.on_flushed(log_->flushed_end_offset(), now_ms());
     }
+  }
   leader_.set_config(core_config(), now_ms());
   advance();
-  update_maintenance_due();
 }
 
 void partition::obey(maintain&) {

@@ -94,6 +94,7 @@ private:
   void obey(close_partition& order);
   void obey(std::monostate&) {}
   [[nodiscard]] replication::leader_config core_config() const;
+  void adopt_core_config();
   void save_start_offset();
   void update_maintenance_due();
   void expire();

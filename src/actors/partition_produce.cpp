@@ -159,7 +159,7 @@ void partition::flushed(const flush_outcome& outcome) {
   log_->mark_flushed(outcome.end_offset);
   marks_->recovery_point.store(log_->flushed_end_offset(), std::memory_order_release);
   leader_.on_flushed(log_->flushed_end_offset(), now_ms());
-  advance();
+  adopt_core_config();
   if (is_fsync() && log_->flushed_end_offset() < log_->log_end_offset())
     request_flush();
 }

@@ -1,0 +1,172 @@
+// Shards with real threads: what asan and tsan should see.
+#define CAF_SUITE shard
+#include "actors/messages.hpp"
+#include "actors/node.hpp"
+#include "actors/shard_actor.hpp"
+
+#include <boost/asio/post.hpp>
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/scoped_actor.hpp>
+#include <caf/send.hpp>
+#include <caf/test/dsl.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <atomic>
+#include <future>
+#include <optional>
+
+using namespace cafka;
+using namespace cafka::actors;
+
+namespace {
+
+// Counts what it gets, remembers on which thread, and can be told to throw.
+struct seen {
+  std::atomic<int> count{0};
+  std::atomic<bool> one_thread{true};
+  std::optional<std::thread::id> thread;
+  std::atomic<int> ended{0};
+};
+
+class counter final : public shard_actor<flush_listener::base> {
+public:
+  counter(caf::actor_config& config, shard* home, std::shared_ptr<seen> into) : shard_actor(config, home), into_(std::move(into)) {}
+  behavior_type make_behavior() override {
+    return {[this](const flush_outcome& outcome) {
+      if (!into_->thread)
+        into_->thread = std::this_thread::get_id();
+      if (*into_->thread != std::this_thread::get_id())
+        into_->one_thread = false;
+      if (outcome.end_offset < 0)
+        throw std::runtime_error("told to");
+      ++into_->count;
+    }};
+  }
+  void on_exit() override { ++into_->ended; }
+
+private:
+  std::shared_ptr<seen> into_;
+};
+
+class counting_sink final : public net::produce_sink {
+public:
+  void produce_done(std::uint32_t, net::produce_outcome) override { ++answered; }
+  std::atomic<int> answered{0};
+};
+
+// Holds produce requests in its mailbox; takes none.
+class sleepy final : public shard_actor<partition_actor::base> {
+public:
+  using shard_actor::shard_actor;
+  behavior_type make_behavior() override {
+    return {[](produce_request&) {}, [](fetch_request&) {},   [](const flush_outcome&) {},
+            [](partition_query&) {}, [](partition_order&) {}, [](caf::tick_atom) {}};
+  }
+};
+
+struct fixture {
+  static caf::actor_system_config make_config() {
+    caf::actor_system_config made;
+    made.set("caf.scheduler.policy", "sharing");
+    made.set("caf.scheduler.max-threads", std::size_t{2});
+    return made;
+  }
+  caf::actor_system_config config = make_config();
+  caf::actor_system sys{config};
+};
+
+} // namespace
+
+CAF_TEST_FIXTURE_SCOPE(shard_tests, fixture)
+
+CAF_TEST(an actor stays on its shard whoever sends) {
+  shard first{sys, 0}, second{sys, 1};
+  first.start();
+  second.start();
+  const auto into = std::make_shared<seen>();
+  auto actor = spawn_on<counter>(sys, &first, into);
+  constexpr int each = 5000;
+  std::promise<void> sent;
+  boost::asio::post(second.io(), [&] {
+    for (int i = 0; i < each; ++i)
+      caf::anon_send(actor, flush_outcome{i, errc::none, {}});
+    sent.set_value();
+  });
+  for (int i = 0; i < each; ++i)
+    caf::anon_send(actor, flush_outcome{i, errc::none, {}});
+  sent.get_future().wait();
+  caf::scoped_actor self{sys};
+  self->send_exit(actor, caf::exit_reason::user_shutdown);
+  self->wait_for(actor);
+  CAF_CHECK(into->one_thread);
+  CAF_CHECK_EQUAL(into->ended, 1);
+}
+
+CAF_TEST(a shard is drained with its queues full) {
+  for (int round = 0; round < 20; ++round) {
+    shard first{sys, 0}, second{sys, 1};
+    const auto into = std::make_shared<seen>();
+    std::vector<flush_listener> actors;
+    for (int i = 0; i < 10; ++i)
+      actors.push_back(spawn_on<counter>(sys, i % 2 == 0 ? &first : &second, into));
+    for (int i = 0; i < 2000; ++i)
+      caf::anon_send(actors[static_cast<std::size_t>(i) % actors.size()], flush_outcome{i, errc::none, {}});
+    first.start(); // only now, with everything queued
+    second.start();
+    caf::scoped_actor self{sys};
+    for (auto& actor : actors) {
+      for (int i = 0; i < 100; ++i)
+        caf::anon_send(actor, flush_outcome{i, errc::none, {}});
+      self->send_exit(actor, caf::exit_reason::user_shutdown);
+    }
+    for (auto& actor : actors)
+      self->wait_for(actor);
+    CAF_CHECK_EQUAL(into->ended, 10);
+  }
+}
+
+CAF_TEST(requests in the mailbox of an actor that ends are answered) {
+  shard home{sys, 0};
+  const auto sink = std::make_shared<counting_sink>();
+  auto actor = spawn_on<sleepy>(sys, &home);
+  for (std::uint32_t i = 0; i < 1000; ++i)
+    caf::anon_send(actor, produce_request{{}, produce_reply{sink, i}});
+  caf::scoped_actor self{sys};
+  self->send_exit(actor, caf::exit_reason::user_shutdown);
+  home.start();
+  self->wait_for(actor);
+  for (std::uint32_t i = 0; i < 10; ++i)
+    caf::anon_send(actor, produce_request{{}, produce_reply{sink, i}});
+  home.drain();
+  home.join();
+  CAF_CHECK_EQUAL(sink->answered, 1010);
+}
+
+CAF_TEST(an actor that throws dies alone) {
+  shard home{sys, 0};
+  home.start();
+  const auto into = std::make_shared<seen>();
+  auto bad = spawn_on<counter>(sys, &home, into);
+  auto good = spawn_on<counter>(sys, &home, into);
+  caf::scoped_actor self{sys};
+  self->monitor(bad);
+  caf::anon_send(bad, flush_outcome{-1, errc::none, {}});
+  self->receive([&](const caf::down_msg& down) { CAF_CHECK(down.source == bad.address()); });
+  caf::anon_send(good, flush_outcome{1, errc::none, {}});
+  self->send_exit(good, caf::exit_reason::user_shutdown);
+  self->wait_for(good);
+  CAF_CHECK_EQUAL(into->count, 1);
+}
+
+CAF_TEST(a handler that throws does not stop its shard) {
+  shard home{sys, 0};
+  home.start();
+  boost::asio::post(home.io(), [] { throw std::runtime_error("boom"); });
+  std::promise<void> after;
+  boost::asio::post(home.io(), [&] { after.set_value(); });
+  after.get_future().wait();
+  CAF_CHECK(true);
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()
