@@ -15,6 +15,7 @@ function(cafka_library name)
     add_library(${name} STATIC ${sources})
     target_include_directories(${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src> $<INSTALL_INTERFACE:include> $<INSTALL_INTERFACE:include/cafka>)
     target_link_libraries(${name} PUBLIC ${arg_PUBLIC} PRIVATE ${arg_PRIVATE})
+    target_compile_features(${name} PUBLIC cxx_std_20) # for those who link the installed library
     set_target_properties(${name} PROPERTIES OUTPUT_NAME cafka_${name})
     if(CAFKA_PCH AND arg_PCH)
       target_precompile_headers(${name} PRIVATE ${arg_PCH})

@@ -1,9 +1,16 @@
-// What a program outside this tree includes and links.
-#include <cafka/base/error.hpp>
+// What a program outside this tree includes and links. No node is needed: an address that cannot be one is refused at once.
+#include <cafka/client/admin.hpp>
+#include <cafka/client/client.hpp>
+#include <cafka/client/consumer.hpp>
+#include <cafka/client/producer.hpp>
 #include <cstdio>
 
 int main() {
-  cafka::result<int> answer = cafka::fail(cafka::errc::message_too_large);
-  std::printf("%d\n", static_cast<int>(answer.error().code));
-  return answer ? 1 : 0;
+  cafka::client::cluster cluster{{.bootstrap_servers = "localhost:not-a-port"}};
+  auto description = cluster.describe();
+  if (description || description.error().code != cafka::errc::bad_argument) {
+    std::printf("expected bad_argument, got %d\n", description ? 0 : static_cast<int>(description.error().code));
+    return 1;
+  }
+  std::printf("%s\n", description.error().detail.c_str());
 }
