@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <caf/test/unit_test.hpp>
+#include <csignal>
 #include <fcntl.h>
 #include <sys/wait.h>
 #include <thread>
@@ -63,6 +64,45 @@ CAF_TEST(what is appended is read back) {
   CAF_CHECK(append_text(**target, "xyz").has_value());
   CAF_CHECK((*target)->sync().has_value());
   CAF_CHECK_EQUAL(files.read_text(place / "a").value(), all.substr(0, 5) + "xyz");
+}
+
+CAF_TEST(interrupted and short writes are taken up where they stopped) {
+  // A signal ends a write to a full pipe after what fitted, or before the first byte (EINTR).
+  struct sigaction handler {
+  }, before{};
+  handler.sa_handler = [](int) {};
+  CAF_REQUIRE(::sigaction(SIGUSR1, &handler, &before) == 0);
+  int ends[2];
+  CAF_REQUIRE(::pipe(ends) == 0);
+  auto target = posix_file_system().open("/proc/self/fd/" + std::to_string(ends[1]), open_mode::append);
+  CAF_REQUIRE(target.has_value());
+  std::vector<std::string> texts;
+  std::string expected, received;
+  for (int i = 0; i < 300; ++i) {
+    texts.push_back(std::string(static_cast<std::size_t>(i * 37), static_cast<char>('a' + i % 26)));
+    expected += texts.back();
+  }
+  std::vector<byte_span> parts;
+  for (const auto& text : texts)
+    parts.push_back(as_byte_span(text));
+  std::thread reader{[&, writer = ::pthread_self()] {
+    char buffer[5000];
+    while (received.size() < expected.size()) {
+      ::pthread_kill(writer, SIGUSR1);
+      const auto count = ::read(ends[0], buffer, sizeof buffer);
+      if (count <= 0)
+        return;
+      received.append(buffer, static_cast<std::size_t>(count));
+    }
+  }};
+  const auto outcome = (*target)->append(parts);
+  target->reset();
+  ::close(ends[1]);
+  reader.join();
+  ::close(ends[0]);
+  ::sigaction(SIGUSR1, &before, nullptr);
+  CAF_CHECK(outcome.has_value());
+  CAF_CHECK(received == expected);
 }
 
 CAF_TEST(errors name the call and the path) {
