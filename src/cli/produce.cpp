@@ -47,14 +47,21 @@ struct options {
   bool whole = false;
   bool no_create = false;
   bool quiet = false;
+  bool print_offsets = false;
 };
 
 // What became of the records. Callbacks come from the cluster's thread.
 class tally {
 public:
+  explicit tally(bool print_offsets) : print_offsets_(print_offsets) {}
+
   void settle(const client::delivery_result& outcome, std::uint64_t number) {
     if (outcome) {
       delivered.fetch_add(1, std::memory_order_relaxed);
+      if (print_offsets_) { // at once: whoever reads this waits for it
+        std::printf("%" PRId32 " %" PRId64 "\n", outcome->partition, outcome->offset);
+        std::fflush(stdout);
+      }
       return;
     }
     (outcome.error().may_be_written ? unknown : lost).fetch_add(1, std::memory_order_relaxed);
@@ -74,6 +81,7 @@ public:
   std::atomic<std::uint64_t> delivered{0}, lost{0}, unknown{0};
 
 private:
+  const bool print_offsets_;
   mutable std::mutex mutex_;
   std::atomic<bool> failed_{false};
   std::uint64_t first_number_ = 0;
@@ -263,7 +271,7 @@ int produce(const options& given) {
   client::admin administrator{where};
   if (auto there = find_topic(administrator, given); !there)
     return report(there.error());
-  auto counts = std::make_shared<tally>();
+  auto counts = std::make_shared<tally>(given.print_offsets);
   client::producer producer{where, prepared.config};
   feeder records{given, prepared, producer, counts};
   const auto input = feed_all(records, given, prepared);
@@ -308,6 +316,7 @@ void add_produce(CLI::App& app, action& chosen) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command->add_flag("--no-create", given->no_create, "a missing topic is a failure");
+  command->add_flag("--print-offsets", given->print_offsets, "print PARTITION OFFSET for each record once it is acknowledged");
   command->add_flag("-q,--quiet", given->quiet, "no progress, no note of a created topic");
   command->callback([&chosen, given] { chosen = [given] { return produce(*given); }; });
 }
