@@ -15,6 +15,9 @@ using asio::ip::tcp;
 
 namespace {
 
+// What was read and cannot be taken waits outside the budget.
+constexpr std::size_t read_ahead_when_tight = 2048;
+
 std::string describe_peer(const tcp::socket& socket) {
   boost::system::error_code failed;
   const auto remote = socket.remote_endpoint(failed);
@@ -105,7 +108,7 @@ void connection::on_readable() {
 // False when the connection is closed. `count` 0: nothing was there. `filled`: there may be more.
 bool connection::receive(std::size_t& count, bool& filled) {
   const auto rest = assembler_.wanted();
-  const auto scratch = loop().scratch();
+  const auto scratch = with_.pool->is_tight() ? loop().scratch().first(read_ahead_when_tight) : loop().scratch();
   const std::array<iovec, 2> parts{iovec{rest.data(), rest.size()}, iovec{scratch.data(), scratch.size()}};
   ssize_t result;
   do {
@@ -142,14 +145,14 @@ void connection::process(byte_span input) {
       return pause(pause_reason::budget, input);
     if (state == frame_assembler::state::refused)
       return refuse(assembler_.refusal());
-    frame_since_ms_ = 0;
+    frame_since_ms_ = no_frame;
     loop_counters::add(loop().counters().requests);
     session_->enter([&, this] {
       if (auto handled = session_->handle_frame(std::move(frame)); !handled)
         refuse(handled.error().detail);
     });
   }
-  if (!closed_ && frame_since_ms_ == 0 && assembler_.in_frame()) {
+  if (!closed_ && frame_since_ms_ == no_frame && assembler_.in_frame()) {
     frame_since_ms_ = last_activity_ms_;
     watch();
   }
@@ -164,7 +167,7 @@ bool connection::open_session(byte_span& input) {
     }
     if (found.accepted) {
       session_ = found.accepted;
-      frame_since_ms_ = 0;
+      frame_since_ms_ = no_frame;
       byte_span rest{opening_.data() + found.consumed, opening_size_ - found.consumed};
       std::shared_ptr<frame_buffer> none; // the rest is at most a frame's length, whose outcome the next call repeats
       (void)assembler_.next(rest, none);
@@ -179,7 +182,7 @@ bool connection::open_session(byte_span& input) {
     if (opening_size_ < found.needs)
       break;
   }
-  if (frame_since_ms_ == 0 && opening_size_ != 0) {
+  if (frame_since_ms_ == no_frame && opening_size_ != 0) {
     frame_since_ms_ = last_activity_ms_;
     watch();
   }
@@ -194,12 +197,10 @@ bool connection::is_over_bounds() const noexcept {
 void connection::pause(pause_reason why, byte_span unread) {
   if (unread.empty()) {
     unread_.reset();
-  } else if (unread_ && unread.data() >= unread_->memory().data() && unread.data() < unread_->memory().data() + unread_->capacity()) {
-    unread_from_ = static_cast<std::size_t>(unread.data() - unread_->memory().data());
+  } else if (unread_ && unread.data() >= unread_->data() && unread.data() < unread_->data() + unread_->size()) {
+    unread_from_ = static_cast<std::size_t>(unread.data() - unread_->data());
   } else {
-    unread_ = with_.pool->allocate(unread.size());
-    std::memcpy(unread_->memory().data(), unread.data(), unread.size());
-    unread_->set_size(unread.size());
+    unread_ = std::make_shared<byte_vector>(unread.begin(), unread.end());
     unread_from_ = 0;
   }
   paused_ = why;
@@ -234,10 +235,10 @@ void connection::resume() {
   paused_ = pause_reason::none;
   if (draining_)
     return;
-  if (frame_since_ms_ != 0)
+  if (frame_since_ms_ != no_frame)
     frame_since_ms_ += loop().now_ms() - paused_since_ms_;
   const auto keep = unread_;
-  process(keep ? byte_span(keep->bytes()).subspan(unread_from_) : byte_span{});
+  process(keep ? byte_span(*keep).subspan(unread_from_) : byte_span{});
   if (closed_ || paused_ != pause_reason::none)
     return;
   unread_.reset();
@@ -328,7 +329,7 @@ std::int64_t connection::next_deadline_ms() const noexcept {
   auto next = deadline_queue::never;
   if (with_.limits.idle_ms >= 0)
     next = last_activity_ms_ + with_.limits.idle_ms;
-  if (with_.limits.frame_ms >= 0 && frame_since_ms_ != 0 && paused_ == pause_reason::none)
+  if (with_.limits.frame_ms >= 0 && frame_since_ms_ != no_frame && paused_ == pause_reason::none)
     next = std::min(next, frame_since_ms_ + with_.limits.frame_ms);
   return next;
 }
@@ -351,7 +352,7 @@ void connection::on_watch() {
   if (loop().now_ms() < next_deadline_ms())
     return watch();
   loop_counters::add(loop().counters().deadlines_missed);
-  if (frame_since_ms_ != 0 && paused_ == pause_reason::none)
+  if (frame_since_ms_ != no_frame && paused_ == pause_reason::none)
     with_.log.refused(peer_, "a request was not whole after " + std::to_string(with_.limits.frame_ms) + " ms");
   else
     CAFKA_LOG_DEBUG("closed the connection of {}: idle for {} ms", peer_, with_.limits.idle_ms);

@@ -60,6 +60,7 @@ public:
   [[nodiscard]] std::size_t held_bytes() const noexcept { return in_flight_bytes_ + output_.queued_bytes() + assembler_.capacity(); }
 
 private:
+  static constexpr std::int64_t no_frame = -1; // none is begun
   enum class pause_reason { none, in_flight, budget };
 
   template <class F>
@@ -94,7 +95,8 @@ private:
   std::array<std::byte, max_opening_bytes> opening_{};
   std::size_t opening_size_ = 0;
 
-  std::shared_ptr<frame_buffer> unread_; // received while reading had to pause
+  // Received when reading had to pause. Outside the budget, which could otherwise fill up with what only waits for it: one read's worth at most.
+  std::shared_ptr<byte_vector> unread_;
   std::size_t unread_from_ = 0;
 
   std::size_t requests_in_flight_ = 0;
@@ -111,7 +113,7 @@ private:
   bool closed_ = false;
 
   std::int64_t last_activity_ms_ = 0;
-  std::int64_t frame_since_ms_ = 0; // 0: no frame is begun
+  std::int64_t frame_since_ms_ = no_frame;
   std::int64_t paused_since_ms_ = 0;
   deadline_queue::handle watch_;
 };

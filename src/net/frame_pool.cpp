@@ -116,12 +116,6 @@ std::shared_ptr<frame_buffer> frame_pool::try_allocate(std::size_t capacity) {
   return std::make_shared<frame_buffer>(shared_from_this(), take_memory(size), size);
 }
 
-std::shared_ptr<frame_buffer> frame_pool::allocate(std::size_t capacity) {
-  const auto size = rounded(capacity);
-  add_used(size);
-  return std::make_shared<frame_buffer>(shared_from_this(), take_memory(size), size);
-}
-
 bool frame_pool::try_grow(frame_buffer& buffer, std::size_t capacity, std::size_t used) {
   const auto size = rounded(capacity);
   if (size <= buffer.capacity_)

@@ -73,8 +73,6 @@ public:
 
   // At least `capacity` bytes; null past the budget (unless nothing else is in use).
   std::shared_ptr<frame_buffer> try_allocate(std::size_t capacity);
-  // For small buffers without which nothing could go on: counted, never refused.
-  std::shared_ptr<frame_buffer> allocate(std::size_t capacity);
   // Gives `buffer` at least `capacity`, keeping its first `used` bytes. False past the budget, when another frame has the overdraft.
   bool try_grow(frame_buffer& buffer, std::size_t capacity, std::size_t used);
 
@@ -83,6 +81,8 @@ public:
   // Lets some waiters try, if there is room.
   void wake_waiters();
 
+  // Most of the budget is used up: a time to read little ahead, and not to let requests wait for what may come.
+  [[nodiscard]] bool is_tight() const noexcept { return used_bytes() > options_.budget_bytes / 4 * 3; }
   [[nodiscard]] std::size_t used_bytes() const noexcept { return used_bytes_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::size_t cached_bytes() const noexcept { return cached_bytes_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::size_t budget_bytes() const noexcept { return options_.budget_bytes; }

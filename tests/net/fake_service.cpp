@@ -49,12 +49,12 @@ fake_service::fake_service() {
   address.port = 9092;
   broker.fenced = false;
   replay(broker);
+  image_ = builder_.build().next;
 }
 
 void fake_service::replay(const metadata::metadata_record& record) {
   if (!builder_.replay(metadata_offset_++, 1, record))
     std::abort();
-  image_ = builder_.build().next;
 }
 
 uuid fake_service::add_topic(const std::string& name, std::int32_t partitions, bool files_have_descriptors) {
@@ -79,6 +79,7 @@ uuid fake_service::add_topic(const std::string& name, std::int32_t partitions, b
     std::lock_guard lock(mutex_);
     partitions_[{id, number}].file = std::make_shared<memory_backed_file>(files_have_descriptors);
   }
+  image_ = builder_.build().next;
   return id;
 }
 

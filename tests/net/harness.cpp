@@ -60,23 +60,23 @@ bool raw_client::receive_some() {
 }
 
 std::optional<received_frame> raw_client::take_frame() {
-  if (unread_.size() < 4)
+  const auto rest = std::string_view(unread_).substr(taken_);
+  if (rest.size() < 4)
     return std::nullopt;
-  const std::size_t length = load_be<std::uint32_t>(as_byte_span(unread_).data());
-  if (unread_.size() < 4 + length)
+  const std::size_t length = load_be<std::uint32_t>(as_byte_span(rest).data());
+  if (rest.size() < 4 + length)
     return std::nullopt;
-  const std::size_t header_size = load_be<std::uint32_t>(as_byte_span(unread_).data() + 4);
+  const std::size_t header_size = load_be<std::uint32_t>(as_byte_span(rest).data() + 4);
   received_frame frame;
-  if (length < 4 + header_size || !frame.header.ParseFromArray(unread_.data() + 8, static_cast<int>(header_size)))
+  if (length < 4 + header_size || !frame.header.ParseFromArray(rest.data() + 8, static_cast<int>(header_size)))
     CAF_FAIL("the server sent a malformed frame");
-  frame.payload = unread_.substr(8 + header_size, length - 4 - header_size);
-  unread_.erase(0, 4 + length);
+  frame.payload = rest.substr(8 + header_size, length - 4 - header_size);
+  taken_ += 4 + length;
+  if (taken_ == unread_.size()) {
+    unread_.clear();
+    taken_ = 0;
+  }
   return frame;
-}
-
-void raw_client::shrink_receive_buffer() {
-  const int bytes = 4096;
-  ::setsockopt(socket_, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
 }
 
 void raw_client::wait_readable(int milliseconds) {

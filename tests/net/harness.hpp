@@ -34,8 +34,6 @@ public:
   // Cuts the next whole frame off what was received.
   std::optional<received_frame> take_frame();
   [[nodiscard]] bool is_closed() const noexcept { return closed_; }
-  [[nodiscard]] const std::string& unread() const noexcept { return unread_; }
-  void shrink_receive_buffer();
   // Until something arrives or `milliseconds` pass, for tests whose server runs on threads of its own.
   void wait_readable(int milliseconds);
   void close();
@@ -44,6 +42,7 @@ private:
   int socket_ = -1;
   bool closed_ = false;
   std::string unread_;
+  std::size_t taken_ = 0;
 };
 
 std::string preface();
