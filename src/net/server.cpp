@@ -158,10 +158,17 @@ void server::state::stop_shard(shard& each) {
 void server::state::shard_stopped() {
   if (--shards_running != 0)
     return;
+  // Two rounds through every loop: the first takes the timers back, the second lets what was queued before it run, so that nothing of
+  // ours is left in the io_contexts when `done` is called.
+  shards_running = shards.size();
   for (auto& each : shards)
-    each->loop.post([&on = *each] { on.loop.stop(); });
-  if (when_stopped)
-    std::exchange(when_stopped, nullptr)();
+    each->loop.post([self = shared_from_this(), &on = *each] {
+      on.loop.stop();
+      on.loop.post([self] {
+        if (--self->shards_running == 0)
+          std::exchange(self->when_stopped, nullptr)();
+      });
+    });
 }
 
 server::server(server_options options, service& node, const std::vector<asio::io_context*>& shards)
