@@ -75,7 +75,7 @@ private:
       options_.report(directory_ + ": " + message);
   }
   tl::unexpected<error> quarantine(const std::string& what) const {
-    return fail(errc::quarantined, directory_ + ": " + what + ". This lies below the recovery point " +
+    return fail(errc::quarantined, what + ". This lies below the recovery point " +
                                        std::to_string(options_.recovery_point) +
                                        ", so it is no torn write; nothing was changed. Restore the files from a copy, or delete the topic");
   }
@@ -277,7 +277,7 @@ result<void> recovery::decide() {
   auto& segments = log_.segments;
   const auto end = segments.empty() ? 0 : segments.back().next_offset();
   if (end < options_.recovery_point)
-    return quarantine("the log ends at offset " + std::to_string(end) + (segments.empty() ? ": there is no .log file" : ""));
+    return quarantine(directory_ + ": the log ends at offset " + std::to_string(end) + (segments.empty() ? ": there is no .log file" : ""));
   log_.log_start_offset = options_.log_start_offset;
   if (options_.log_start_offset > end) {
     report("the log ends at " + std::to_string(end) + ", before its start offset: it begins again at " +
