@@ -56,7 +56,7 @@ void take_answers(const rpc_result& answer, const std::vector<located_partition>
       }
       one.last = told ? told->error() : error{errc::unknown_server_error, "the answer does not match the request"};
     }
-    if (is_retriable(one.last.code) || one.last.code == errc::unknown_topic_id || one.last.code == errc::fenced_leader_epoch)
+    if (is_passing(one.last.code))
       continue;
     question.fail(one.index, one.last);
     one.over = true;

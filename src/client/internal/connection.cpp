@@ -185,6 +185,7 @@ void connection::on_hello(const link_ptr& on, rpc_result answer) {
   if (header.error().code() != 0 || !header.has_hello())
     return fail_link({header.error().code() != 0 ? static_cast<errc>(header.error().code()) : errc::unsupported_version,
                       to_.to_string() + " refused our hello: " + header.error().message()});
+  last_failure_.clear();
   limits_ = {header.hello().node_id(), header.hello().max_frame_bytes(), header.hello().max_fetch_bytes()};
   failures_ = 0;
   on->timer.cancel();
@@ -358,6 +359,7 @@ void connection::fail_link(error why) {
   if (state_ != state::closed)
     state_ = state::idle;
   ++failures_;
+  last_failure_ = why.detail;
   not_before_ = steady_clock::now() + backoff_after(failures_, config_->retry_backoff, config_->retry_backoff_max, jitter_);
   in_flight_ = 0;
   queue_.clear();
@@ -396,7 +398,8 @@ void connection::on_deadline() {
     auto id = deadlines_.begin()->second;
     auto& late = pending_.at(id);
     auto sent = late.sent;
-    error why{errc::request_timed_out, to_.to_string() + " did not answer in time"};
+    auto unreachable = !sent && !last_failure_.empty();
+    error why{errc::request_timed_out, unreachable ? last_failure_ : to_.to_string() + " did not answer in time"};
     finish(id, tl::unexpected(rpc_error{why, sent}));
     if (sent)
       return fail_link({errc::connection_closed, to_.to_string() + " did not answer another request in time"});

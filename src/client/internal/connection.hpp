@@ -103,6 +103,7 @@ private:
   std::vector<outgoing> writing_;
   std::size_t in_flight_ = 0; // sent and unanswered
   error close_reason_;
+  std::string last_failure_; // why there is no connection; empty once there is one
 };
 
 } // namespace cafka::client

@@ -13,21 +13,6 @@ constexpr std::size_t fetches_per_node = 8;
 // Partitions of one fetch; servers bound it too.
 constexpr std::size_t partitions_per_fetch = 5'000;
 
-bool is_about_route(errc code) noexcept {
-  switch (code) {
-  case errc::not_leader_or_follower:
-  case errc::leader_not_available:
-  case errc::replica_not_available:
-  case errc::unknown_topic_or_partition:
-  case errc::unknown_topic_id:
-  case errc::fenced_leader_epoch:
-  case errc::unknown_leader_epoch:
-  case errc::offset_not_available:
-  case errc::kafka_storage_error: return true;
-  default: return false;
-  }
-}
-
 } // namespace
 
 void consumer::state::drop_buffered(consumed_partition& which) {
@@ -196,7 +181,7 @@ asio::awaitable<void> consumer::state::reset_position(std::shared_ptr<state>, pa
         move_to(*which, found->front());
         break;
       }
-      if (!is_retriable(found.error().code)) {
+      if (!is_passing(found.error().code)) {
         which->now = consumed_partition::phase::stopped;
         errors_.push_back(found.error());
         break;
@@ -389,10 +374,8 @@ void consumer::state::on_partition_error(const partition_ptr& which, error why, 
   }
   if (is_about_route(why.code))
     route_is_wrong = true;
-  auto passing = is_about_route(why.code) || is_retriable(why.code) || why.code == errc::connection_closed ||
-                 why.code == errc::too_many_requests || why.code == errc::cancelled;
   back_off(*which);
-  if (passing)
+  if (is_passing(why.code) && why.code != errc::corrupt_message) // which Kafka calls retriable; here it is told
     return;
   if (why.code != errc::corrupt_message)
     which->now = consumed_partition::phase::stopped;

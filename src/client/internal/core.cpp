@@ -24,6 +24,28 @@ topic_route route_of(const native::TopicMetadata& from) {
 
 } // namespace
 
+bool is_about_route(errc code) noexcept {
+  switch (code) {
+  case errc::not_leader_or_follower:
+  case errc::leader_not_available:
+  case errc::replica_not_available:
+  case errc::unknown_topic_or_partition:
+  case errc::unknown_topic_id:
+  case errc::fenced_leader_epoch:
+  case errc::unknown_leader_epoch:
+  case errc::offset_not_available:
+  case errc::kafka_storage_error:
+  case errc::broker_not_available:
+  case errc::connection_closed:
+  case errc::network_exception: return true;
+  default: return false;
+  }
+}
+
+bool is_passing(errc code) noexcept {
+  return is_about_route(code) || is_retriable(code) || code == errc::request_timed_out || code == errc::too_many_requests;
+}
+
 core::core(asio::any_io_executor executor, cluster_config config, std::shared_ptr<void> keep_alive)
     : keep_alive_(std::move(keep_alive)),
       executor_(executor),

@@ -24,6 +24,11 @@ struct topic_route {
   std::vector<partition_route> partitions;
 };
 
+// The route that a request took did not hold: metadata must be asked again.
+bool is_about_route(errc code) noexcept;
+// May another attempt succeed, there or elsewhere? Kafka's retriable errors, and what befalls a connection. Not cancelled.
+bool is_passing(errc code) noexcept;
+
 // What producers and consumers want to hear of.
 class core_listener {
 public:

@@ -10,28 +10,6 @@ namespace {
 // Room in a frame for its header: names and ids of some thousand partitions.
 constexpr std::size_t frame_header_reserve = 64 * 1024;
 
-// A route that did not hold: the metadata must be asked again.
-bool is_about_route(errc code) noexcept {
-  switch (code) {
-  case errc::not_leader_or_follower:
-  case errc::leader_not_available:
-  case errc::replica_not_available:
-  case errc::unknown_topic_or_partition:
-  case errc::unknown_topic_id:
-  case errc::fenced_leader_epoch:
-  case errc::unknown_leader_epoch:
-  case errc::kafka_storage_error:
-  case errc::broker_not_available:
-  case errc::connection_closed:
-  case errc::network_exception: return true;
-  default: return false;
-  }
-}
-
-bool is_passing(errc code) noexcept {
-  return is_retriable(code) || is_about_route(code) || code == errc::request_timed_out || code == errc::too_many_requests;
-}
-
 attempt_outcome outcome_of(const native::ProducedPartition& from) {
   if (from.error().code() != 0)
     return {to_error(from.error()), from.may_be_written(), {}, -1};
