@@ -151,7 +151,8 @@ void produce(benchmark::State& state) {
     for (auto _ : state) {
       value.replace(0, 6, std::to_string(100'000 + number++ % 900'000));
       const client::outgoing_record record{.topic = "bench", .value = value};
-      auto sent = with_callback ? producer.send(record, [&](client::delivery_result result) { told += result ? 1 : 0; }) : producer.send(record);
+      auto sent =
+          with_callback ? producer.send(record, [&](client::delivery_result result) { told += result ? 1 : 0; }) : producer.send(record);
       if (!sent)
         state.SkipWithError(sent.error().to_string().c_str());
     }
