@@ -65,9 +65,9 @@ function(cafka_suites folder)
   foreach(source IN LISTS suites)
     get_filename_component(stem ${source} NAME_WE)
     string(REGEX REPLACE "_test$" "" suite ${stem})
-    add_test(NAME ${folder}.${suite} COMMAND ${program} -n -r 300 -v 3 -s "^${suite}$")
+    add_test(NAME ${folder}.${suite} COMMAND ${program} -n -r 170 -v 3 -s "^${suite}$")
     # a filter that matches no suite would pass by the exit code alone
-    set_tests_properties(${folder}.${suite} PROPERTIES TIMEOUT 300 LABELS ${folder}
+    set_tests_properties(${folder}.${suite} PROPERTIES TIMEOUT 180 LABELS ${folder}
       PASS_REGULAR_EXPRESSION "suites:  1" FAIL_REGULAR_EXPRESSION "failed tests;Sanitizer:;runtime error:")
   endforeach()
 endfunction()
