@@ -180,8 +180,12 @@ private:
     return true;
   }
 
+  // What the log says is durable it is held to, whoever told it.
+  void hold_to_claim() { acked_ = std::max(acked_, log_->flushed_end_offset()); }
+
   bool flush() {
     auto ticket = log_->prepare_flush();
+    hold_to_claim();
     if (!ticket)
       return true;
     if (!ticket->sync()) {
@@ -195,6 +199,7 @@ private:
   // Appends between the two halves of a flush are not covered by it.
   bool flush_under_load() {
     auto ticket = log_->prepare_flush();
+    hold_to_claim();
     if (!produce_many() && !stubborn_)
       return false;
     if (!ticket)
