@@ -78,7 +78,7 @@ def test_whole_files_and_delimiters(node, topic, tmp_path):
 
 
 def test_where_reading_begins(node, topic):
-    node.cafka("topic", "create", topic)
+    node.cafka("topic", "create", topic, "--config", "retention.ms=-1")
     for number, timestamp in enumerate([1000, 2000, 3000, 4000]):
         node.cafka("produce", topic, "--timestamp", timestamp, stdin=b"%d" % number)
 
@@ -200,7 +200,7 @@ def test_illegal_names(node, name):
 
 
 def test_offsets_and_deleted_records(node, topic):
-    node.cafka("topic", "create", topic, "--partitions", "2")
+    node.cafka("topic", "create", topic, "--partitions", "2", "--config", "retention.ms=-1")
     node.cafka("produce", topic, "-p", "1", "--timestamp", "5000", stdin=b"a\nb\nc\n")
     assert node.cafka("offsets", topic).stdout == f"{topic}:0:0:0\n{topic}:1:0:3\n".encode()
     assert node.cafka("offsets", topic, "--time", "latest").stdout == f"{topic}:0:0\n{topic}:1:3\n".encode()
