@@ -37,7 +37,7 @@ if(CAFKA_SANITIZE)
     add_compile_options(-Wno-maybe-uninitialized -Wno-mismatched-new-delete)
   endif()
   if(CAFKA_SANITIZE STREQUAL "thread")
-    add_compile_definitions(BOOST_ASIO_DISABLE_FENCED_BLOCK) # TSan does not model atomic_thread_fence
+    add_compile_definitions(BOOST_ASIO_DISABLE_FENCED_BLOCK BOOST_ASIO_DISABLE_STD_ATOMIC) # TSan does not model atomic_thread_fence
   endif()
 endif()
 if(CAFKA_FUZZ)

@@ -161,6 +161,14 @@ std::optional<partition_ends> consumer::state::ends(const topic_partition& where
   return one ? std::optional{one->ends} : std::nullopt;
 }
 
+std::optional<error> consumer::state::trouble() const {
+  std::lock_guard lock{mutex_};
+  for (const auto& one : partitions_)
+    if (one->trouble && !one->paused)
+      return error{one->trouble->code, one->where.to_string() + ": " + one->trouble->detail};
+  return std::nullopt;
+}
+
 void consumer::state::close(const error& why) {
   {
     std::lock_guard lock{mutex_};
@@ -208,6 +216,8 @@ void consumer::resume(const std::vector<topic_partition>& partitions) { impl_->p
 std::vector<topic_partition> consumer::assignment() const { return impl_->assignment(); }
 std::optional<std::int64_t> consumer::position(const topic_partition& where) const { return impl_->position(where); }
 std::optional<partition_ends> consumer::cached_ends(const topic_partition& where) const { return impl_->ends(where); }
+
+std::optional<error> consumer::trouble() const { return impl_->trouble(); }
 
 namespace {
 

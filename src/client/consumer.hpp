@@ -118,6 +118,9 @@ public:
   [[nodiscard]] std::optional<std::int64_t> position(const topic_partition& where) const;
   // From the last fetch, asks nobody; nullopt if not assigned.
   [[nodiscard]] std::optional<partition_ends> cached_ends(const topic_partition& where) const;
+  // Why some partition has not been read lately, though it is tried again all the time: its node is down, it has no leader, its log
+  // is offline. nullopt once it is read again. poll says nothing of this.
+  [[nodiscard]] std::optional<error> trouble() const;
   // Where each partition ends for this consumer's isolation, freshly asked: the offset after the last record that may be read.
   // Parallel to `partitions`, which need not be assigned. Signature void(result<std::vector<std::int64_t>>).
   template <class CompletionToken>

@@ -17,7 +17,7 @@ namespace cafka::client {
 struct producer_config {
   client::acks acks = client::acks::all;
   client::compression compression = client::compression::none;
-  std::size_t batch_size_bytes = 128 * 1024;              // before compression; a larger record is a batch of its own
+  std::size_t batch_size_bytes = 256 * 1024;              // before compression; a larger record is a batch of its own
   milliseconds linger{5};                                 // a batch that is not full leaves after so long; 0: at once
   std::size_t buffer_memory_bytes = 64 * 1024 * 1024;
   std::size_t max_waiting_sends = 10'000;                 // async_send operations that may wait for room; more fail at once

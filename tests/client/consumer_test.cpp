@@ -221,10 +221,15 @@ CAF_TEST(reading goes on over leaders and restarts) {
   f.server.set_leader(zero, 2);
   f.server.append(zero, batch_of({"1"}));
   CAF_CHECK(f.read(1) == values{"1"});
+  CAF_CHECK(!f.in->trouble());
   f.server.stop(2);
   f.server.append(zero, batch_of({"2"}));
+  while (!f.in->trouble())
+    CAF_REQUIRE(f.in->poll(1ms).value().empty());
+  CAF_CHECK(f.in->trouble()->detail.find("t-0: ") == 0);
   f.server.start(2);
   CAF_CHECK(f.read(1) == values{"2"});
+  CAF_CHECK(!f.in->trouble());
 }
 
 CAF_TEST(errors that pass are not told) {

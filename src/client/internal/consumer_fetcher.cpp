@@ -351,6 +351,7 @@ void consumer::state::on_fetched(node_id leader, std::size_t reserved, std::vect
         on_partition_error(group[i].from, std::move(why), route_is_wrong);
         continue;
       }
+      which.trouble.reset();
       which.ends = {told->log_start_offset(), told->high_watermark(), told->last_stable_offset()};
       if (accept_batches(which, answer->frame, bytes))
         which.failures = 0;
@@ -375,8 +376,10 @@ void consumer::state::on_partition_error(const partition_ptr& which, error why, 
   if (is_about_route(why.code))
     route_is_wrong = true;
   back_off(*which);
-  if (is_passing(why.code) && why.code != errc::corrupt_message) // which Kafka calls retriable; here it is told
+  if (is_passing(why.code) && why.code != errc::corrupt_message) { // which Kafka calls retriable; here it is told
+    which->trouble = std::move(why);
     return;
+  }
   if (why.code != errc::corrupt_message)
     which->now = consumed_partition::phase::stopped;
   why.detail = which->where.to_string() + " at offset " + std::to_string(which->fetch_offset) + ": " + why.detail;

@@ -33,6 +33,7 @@ struct consumed_partition {
   int failures = 0;
   time_point not_before{};
   partition_ends ends;
+  std::optional<error> trouble; // of the last fetch, if it passes by itself
 };
 using partition_ptr = std::shared_ptr<consumed_partition>;
 
@@ -45,6 +46,7 @@ struct consumer::state final : core_listener, std::enable_shared_from_this<consu
   [[nodiscard]] std::vector<topic_partition> assignment() const;
   [[nodiscard]] std::optional<std::int64_t> position(const topic_partition& where) const;
   [[nodiscard]] std::optional<partition_ends> ends(const topic_partition& where) const;
+  [[nodiscard]] std::optional<error> trouble() const;
   void close(const error& why);
 
   // On the strand.
