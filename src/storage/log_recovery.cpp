@@ -75,8 +75,7 @@ private:
       options_.report(directory_ + ": " + message);
   }
   tl::unexpected<error> quarantine(const std::string& what) const {
-    return fail(errc::quarantined, what + ". This lies below the recovery point " +
-                                       std::to_string(options_.recovery_point) +
+    return fail(errc::quarantined, what + ". This lies below the recovery point " + std::to_string(options_.recovery_point) +
                                        ", so it is no torn write; nothing was changed. Restore the files from a copy, or delete the topic");
   }
   // Everything from `offset` on is given up: quarantine below the recovery point.

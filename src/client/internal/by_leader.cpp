@@ -43,7 +43,7 @@ void take_answers(const rpc_result& answer, const std::vector<located_partition>
   for (std::size_t i = 0; i < group.size(); ++i) {
     auto& one = *std::find_if(pending.begin(), pending.end(), [&](const auto& p) { return p.index == group[i].index; });
     if (!answer) {
-      one.last = answer.error();
+      one.last = answer.error().cause();
       continue;
     }
     if (answer->header.error().code() != 0) {
@@ -154,6 +154,7 @@ asio::awaitable<std::vector<offset_outcome>> query_offsets(std::shared_ptr<core>
                                                            time_point deadline) {
   offsets_question question{queries, level};
   std::vector<topic_partition> about;
+  about.reserve(queries.size());
   for (auto& one : queries)
     about.push_back(std::move(one.where));
   co_await ask_leaders(std::move(on), std::move(about), deadline, question);

@@ -234,9 +234,9 @@ void connection::write_more() {
       buffers.emplace_back(piece->data(), piece->size());
   }
   link_->writing = true;
-  asio::async_write(
-      link_->socket, std::move(buffers),
-      [self = shared_from_this(), on = link_](const boost::system::error_code& failure, std::size_t) { self->on_written(on, failure); });
+  asio::async_write(link_->socket, buffers, [self = shared_from_this(), on = link_](const boost::system::error_code& failure, std::size_t) {
+    self->on_written(on, failure);
+  });
 }
 
 void connection::on_written(const link_ptr& on, const boost::system::error_code& failure) {
@@ -368,6 +368,7 @@ void connection::fail_link(error why) {
   // In the order asked: a producer puts its batches back in that order.
   auto all = std::exchange(pending_, {});
   std::vector<std::uint64_t> ids;
+  ids.reserve(all.size());
   for (const auto& [id, request] : all)
     ids.push_back(id);
   std::sort(ids.begin(), ids.end());

@@ -195,6 +195,7 @@ asio::awaitable<void> consumer::state::reset_position(std::shared_ptr<state>, pa
 
 asio::awaitable<result<std::vector<std::int64_t>>> consumer::state::end_offsets(std::vector<topic_partition> list) {
   std::vector<partition_start> wanted;
+  wanted.reserve(list.size());
   for (auto& where : list)
     wanted.push_back({std::move(where), start_position::latest()});
   auto found = co_await find_positions(std::move(wanted));
@@ -322,7 +323,7 @@ void consumer::state::on_fetched(node_id leader, std::size_t reserved, std::vect
   auto route_is_wrong = !answer; // the leader may have moved
   error common;
   if (!answer)
-    common = answer.error();
+    common = answer.error().cause();
   else if (answer->header.error().code() != 0)
     common = to_error(answer->header.error());
   else if (answer->header.fetch().partitions_size() != static_cast<int>(group.size()))

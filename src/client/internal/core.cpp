@@ -46,10 +46,10 @@ bool is_passing(errc code) noexcept {
   return is_about_route(code) || is_retriable(code) || code == errc::request_timed_out || code == errc::too_many_requests;
 }
 
-core::core(asio::any_io_executor executor, cluster_config config, std::shared_ptr<void> keep_alive)
+core::core(const asio::any_io_executor& executor, cluster_config config, std::shared_ptr<void> keep_alive)
     : keep_alive_(std::move(keep_alive)),
       executor_(executor),
-      strand_(std::move(executor)),
+      strand_(executor),
       config_(std::make_shared<const cluster_config>(std::move(config))),
       jitter_(prng::from_system()),
       refresh_timer_(strand_) {
@@ -224,7 +224,7 @@ void core::on_refreshed(rpc_result answer) {
     return;
   }
   ++refresh_failures_;
-  error why = answer ? to_error(answer->header.error()) : error(answer.error());
+  error why = answer ? to_error(answer->header.error()) : answer.error().cause();
   settle_waiters(why);
   // Nobody waits: whoever needs a route asks again. But what was known must not grow old unnoticed.
   if (!wanted_.empty() && !is_final(why.code))

@@ -69,7 +69,7 @@ using user_completion = user_handler<void(result<T>)>;
 
 class core : public std::enable_shared_from_this<core> {
 public:
-  core(asio::any_io_executor executor, cluster_config config, std::shared_ptr<void> keep_alive);
+  core(const asio::any_io_executor& executor, cluster_config config, std::shared_ptr<void> keep_alive);
 
   // From any thread.
   [[nodiscard]] const asio::any_io_executor& executor() const noexcept { return executor_; }

@@ -195,7 +195,7 @@ void producer::state::on_produced(std::uint64_t request, rpc_result answer) {
   const native::ProduceResponse* response = nullptr;
   attempt_outcome common;
   if (!answer)
-    common = {answer.error(), answer.error().sent, {}, -1};
+    common = {answer.error().cause(), answer.error().sent, {}, -1};
   else if (config_.acks == acks::none)
     common = {{errc::none, {}}, false, {-1, -1, -1}, -1};
   else if (answer->header.error().code() != 0) // refused as a whole, so not carried out

@@ -28,6 +28,7 @@ public:
 
 struct rpc_error : error {
   bool sent = false; // at least part of the request may have left: the server may have carried it out
+  [[nodiscard]] const error& cause() const noexcept { return *this; }
 };
 
 struct rpc_response {
