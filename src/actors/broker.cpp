@@ -68,8 +68,15 @@ void broker::obey(image_update& order) {
     if (was != now.get()) // a successor shares what did not change
       apply_topic(*now, applied);
   }
+  if (!std::exchange(leftovers_kept_, true))
+    keep_leftovers();
   send_open_jobs();
   publish_routes();
+}
+
+void broker::note(replica& what, const metadata::partition_registration& registration) {
+  what.leader_epoch = registration.leader_epoch;
+  what.partition_epoch = registration.partition_epoch;
 }
 
 void broker::apply_topic(const metadata::topic_image& wanted, const token& applied) {
@@ -87,7 +94,7 @@ void broker::apply_topic(const metadata::topic_image& wanted, const token& appli
         continue;
       auto& fresh = of.replicas[number];
       fresh.name = {wanted.name, number};
-      fresh.registration = registration;
+      note(fresh, registration);
       fresh.waiting.push_back(applied);
       fresh.directory = choose_directory(fresh.name);
       ++replicas_in_[fresh.directory];
@@ -96,11 +103,11 @@ void broker::apply_topic(const metadata::topic_image& wanted, const token& appli
       continue;
     }
     auto& here = known->second;
-    if (here.registration == registration)
+    if (here.partition_epoch == registration.partition_epoch && here.leader_epoch == registration.leader_epoch)
       continue;
-    here.registration = registration;
+    note(here, registration);
     if (here.state == phase::serving)
-      lead(here);
+      caf::anon_send(here.actor, partition_order{leadership{registration}});
     else if (here.state == phase::opening)
       here.waiting.push_back(applied);
   }

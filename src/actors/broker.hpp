@@ -73,7 +73,7 @@ private:
     phase state = phase::opening;
     partition_actor actor;
     marks_ptr marks;
-    metadata::partition_registration registration;
+    std::int32_t leader_epoch = -1, partition_epoch = -1; // of the registration it was last told
     std::string offline_reason;
     std::vector<token> waiting; // until it serves or is known not to
     bool retire_after = false;  // its topic is gone
@@ -99,18 +99,22 @@ private:
 
   // Changes of the image.
   void apply_topic(const metadata::topic_image& wanted, const token& applied);
+  static void note(replica& what, const metadata::partition_registration& registration);
+  // After the first image: what lies in the directories and in no topic is named, kept, and not served.
+  void keep_leftovers();
   void apply_settings(const metadata::image& next);
   void remove_topic(const uuid& topic_id, const token& applied);
   [[nodiscard]] settings_ptr settings_of(const metadata::image& image, const std::string& topic_name) const;
 
   // A replica's life.
+  void make_marks(replica& what);
   void open_later(const uuid& topic_id, const topic& of, replica& what, bool clean);
   [[nodiscard]] open_job make_job(const uuid& topic_id, const topic& of, const replica& what, bool clean) const;
   void send_open_jobs();
   void opened(std::vector<opened_log>& logs);
   void serve(const uuid& topic_id, topic& of, replica& what, log_box& log);
   void set_offline(topic& of, replica& what, std::string reason);
-  void lead(replica& what);
+  void lead(const uuid& topic_id, const replica& what);
   void down(const caf::down_msg& message);
   void died(const uuid& topic_id, topic& of, replica& what, const std::string& why);
   // True if it was waiting for an older directory of its name to go: it has no files of its own yet.
@@ -137,6 +141,7 @@ private:
   std::size_t opening_ = 0, opened_ = 0;
   std::int64_t opening_since_ms_ = 0, progress_told_ms_ = 0;
   std::int64_t recovery_points_due_ms_ = 0, start_offsets_due_ms_ = 0, high_watermarks_due_ms_ = 0;
+  bool leftovers_kept_ = false;
   bool stopping_ = false;
   bool all_flushed_ = true;
   completion_reply<bool> stopped_;

@@ -48,18 +48,43 @@ broker::replica* broker::find(const topic_id_partition& what) {
 
 // -- opening ----------------------------------------------------------------------------------------------------------
 
-void broker::open_later(const uuid& topic_id, const topic& of, replica& what, bool clean) {
-  const auto& directory = with_->directories[what.directory];
-  const auto mark = [&](const storage::offset_map& offsets) {
-    const auto known = offsets.find(what.name);
-    return known == offsets.end() ? std::int64_t{0} : known->second;
+void broker::make_marks(replica& what) {
+  auto& directory = with_->directories[what.directory];
+  const auto take = [&](storage::offset_map& offsets) {
+    const auto known = offsets.extract(what.name);
+    return known ? known.mapped() : std::int64_t{0};
   };
-  if (!what.marks) {
-    what.marks = std::make_shared<partition_marks>();
-    what.marks->recovery_point = mark(directory.recovery_points);
-    what.marks->log_start_offset = mark(directory.log_start_offsets);
-    what.marks->high_watermark = mark(directory.high_watermarks);
+  what.marks = std::make_shared<partition_marks>();
+  what.marks->recovery_point = take(directory.recovery_points);
+  what.marks->log_start_offset = take(directory.log_start_offsets);
+  what.marks->high_watermark = take(directory.high_watermarks);
+  // Before it is open: a checkpoint written meanwhile, or while it is quarantined, must not forget what is known of it.
+  caf::anon_send(directory.environment->flusher, directory_order{track_partition{what.name, what.marks}});
+  directory.found.erase(what.name);
+}
+
+void broker::keep_leftovers() {
+  for (std::size_t i = 0; i < with_->directories.size(); ++i) {
+    const auto found = with_->directories[i].found; // make_marks() takes from it
+    for (const auto& [name, path] : found) {
+      if (name.topic == metadata::metadata_topic)
+        continue;
+      CAFKA_LOG_WARN("{} belongs to no topic of this cluster: it is left alone and not served", path);
+      replica unserved;
+      unserved.name = name;
+      unserved.directory = i;
+      make_marks(unserved);
+      with_->directories[i].found.emplace(name, path); // so that a topic made under this name meets it and is refused
+    }
+    with_->directories[i].recovery_points.clear();
+    with_->directories[i].log_start_offsets.clear();
+    with_->directories[i].high_watermarks.clear();
   }
+}
+
+void broker::open_later(const uuid& topic_id, const topic& of, replica& what, bool clean) {
+  if (!what.marks)
+    make_marks(what);
   what.state = phase::opening;
   if (retiring_.contains(what.name))
     deferred_.emplace_back(topic_id_partition{topic_id, what.name.partition}, clean);
@@ -70,8 +95,7 @@ void broker::open_later(const uuid& topic_id, const topic& of, replica& what, bo
 open_job broker::make_job(const uuid& topic_id, const topic& of, const replica& what, bool clean) const {
   const auto& directory = with_->directories[what.directory];
   open_job job;
-  const auto found = directory.found.find(what.name);
-  job.directory = found != directory.found.end() ? found->second : directory.path + '/' + what.name.to_string();
+  job.directory = directory.path + '/' + what.name.to_string();
   job.options.name = what.name;
   job.options.topic_id = topic_id;
   job.options.config = of.settings->log;
@@ -159,14 +183,17 @@ void broker::serve(const uuid& topic_id, topic& of, replica& what, log_box& log)
   what.offline_reason.clear();
   by_actor_[what.actor.id()] = {topic_id, what.name.partition};
   monitor(what.actor);
-  caf::anon_send(directory.environment->flusher, directory_order{track_partition{what.name, what.marks}});
   if (failed_directories_.contains(what.directory))
     caf::anon_send(what.actor, partition_order{went_offline{"log directory " + directory.path + " is offline"}});
-  lead(what);
+  lead(topic_id, what);
   of.routes_changed = true;
 }
 
-void broker::lead(replica& what) { caf::anon_send(what.actor, partition_order{leadership{what.registration}}); }
+void broker::lead(const uuid& topic_id, const replica& what) {
+  const auto* known = image_->find_topic(topic_id);
+  if (const auto* registration = known ? known->find_partition(what.name.partition) : nullptr)
+    caf::anon_send(what.actor, partition_order{leadership{*registration}});
+}
 
 void broker::set_offline(topic& of, replica& what, std::string reason) {
   CAFKA_LOG_ERROR("{} is not served: {}. Its files are left as they are.", what.name.to_string(), reason);
@@ -229,6 +256,7 @@ void broker::finish_retiring(const uuid& topic_id, std::int32_t number) {
   if (what.files_are_ours) {
     retire_partition order;
     order.name = what.name;
+    order.marks = what.marks;
     order.tag = uuid::random(with_->random);
     order.delay_ms = of->second.settings->log.file_delete_delay_ms;
     // The deletion counts as applied when the directory has its new name.

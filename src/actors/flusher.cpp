@@ -11,9 +11,7 @@ namespace cafka::actors {
 
 flusher::flusher(caf::actor_config& config, std::unique_ptr<storage::log_directory> directory, dependencies with)
     : flusher_actor::base(config), directory_(std::move(directory)), with_(std::move(with)) {
-  written_recovery_points_ = directory_->recovery_points();
-  written_log_start_offsets_ = directory_->log_start_offsets();
-  written_high_watermarks_ = directory_->high_watermarks();
+  directory_->forget_findings();
 }
 
 flusher::behavior_type flusher::make_behavior() {
@@ -90,7 +88,10 @@ void flusher::remove_later(std::string path, std::int64_t delay_ms) {
 }
 
 void flusher::obey(retire_partition& order) {
-  tracked_.erase(order.name);
+  if (const auto known = tracked_.find(order.name); known != tracked_.end() && known->second == order.marks) {
+    tracked_.erase(known);
+    ++tracked_version_;
+  }
   auto path = directory_->retire_partition(order.name, order.tag);
   if (!path) {
     CAFKA_LOG_WARN("cannot retire {} in {}: {}", order.name.to_string(), directory_->path(), path.error().to_string());
@@ -103,6 +104,7 @@ void flusher::obey(retire_partition& order) {
 }
 
 void flusher::obey(track_partition& order) {
+  ++tracked_version_;
   if (order.marks)
     tracked_[order.name] = std::move(order.marks);
   else
@@ -146,14 +148,19 @@ result<void> flusher::write_all(bool recovery_points, bool log_start_offsets, bo
   return outcome;
 }
 
-result<void> flusher::write_checkpoint(mark what, writer write, storage::offset_map& last_written) {
-  storage::offset_map offsets;
+result<void> flusher::write_checkpoint(mark what, writer write, written& last) {
+  written now{tracked_version_, {}};
+  now.offsets.reserve(tracked_.size());
   for (const auto& [name, marks] : tracked_)
-    offsets.emplace_hint(offsets.end(), name, ((*marks).*what).load(std::memory_order_acquire));
-  if (offsets == last_written)
+    now.offsets.push_back(((*marks).*what).load(std::memory_order_acquire));
+  if (now == last)
     return {};
+  storage::offset_map offsets;
+  auto next = now.offsets.begin();
+  for (const auto& [name, marks] : tracked_)
+    offsets.emplace_hint(offsets.end(), name, *next++);
   CAFKA_TRY((*directory_.*write)(offsets));
-  last_written = std::move(offsets);
+  last = std::move(now);
   return {};
 }
 

@@ -52,8 +52,14 @@ private:
 
   using mark = std::atomic<std::int64_t> partition_marks::*;
   using writer = result<void> (storage::log_directory::*)(const storage::offset_map&);
+  // What a checkpoint file said last: the offsets of tracked_, in its order, when that had this version.
+  struct written {
+    std::uint64_t tracked_version = 0;
+    std::vector<std::int64_t> offsets;
+    bool operator==(const written&) const = default;
+  };
   // Writes one checkpoint file unless it would say what it said last time.
-  result<void> write_checkpoint(mark what, writer write, storage::offset_map& last_written);
+  result<void> write_checkpoint(mark what, writer write, written& last);
   result<void> write_all(bool recovery_points, bool log_start_offsets, bool high_watermarks);
 
   std::unique_ptr<storage::log_directory> directory_;
@@ -63,7 +69,8 @@ private:
   bool turn_is_coming_ = false;
   std::vector<removal> removals_; // in order of due_ms
   std::map<topic_partition, marks_ptr> tracked_;
-  storage::offset_map written_recovery_points_, written_log_start_offsets_, written_high_watermarks_;
+  std::uint64_t tracked_version_ = 1;
+  written written_recovery_points_, written_log_start_offsets_, written_high_watermarks_;
 };
 
 } // namespace cafka::actors

@@ -112,6 +112,7 @@ struct remove_files {
 struct retire_partition {
   topic_partition name;
   uuid tag;
+  marks_ptr marks; // as tracked; a successor of the same name may be tracked already
   std::int64_t delay_ms = 0;
   completion_reply<void> done;
 };

@@ -81,7 +81,11 @@ result<std::unique_ptr<metadata_log>> metadata_log::open(storage::file_pool& poo
   with.log_start_offset = options.log_start_offset;
   with.clean = options.clean;
   with.now_ms = options.now_ms;
-  with.report = options.report;
+  // The log does not know of the quorum's own files beside it.
+  with.report = [report = options.report](std::string_view message) {
+    if (report && !message.ends_with(election::quorum_state_file) && !message.ends_with(snapshot_suffix))
+      report(message);
+  };
   CAFKA_TRY_ASSIGN(log, storage::partition_log::open(pool, opened->directory_, with));
   opened->log_ = std::move(log);
   CAFKA_TRY(opened->load_state());

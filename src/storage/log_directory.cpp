@@ -267,22 +267,25 @@ result<void> log_directory::write_clean_marker(const clean_shutdown_marker& mark
   return pool_.files().replace_text(path_in(marker_name), marker_text(marker));
 }
 
+void log_directory::forget_findings() {
+  partitions_ = {};
+  deletions_ = {};
+  strays_ = {};
+  recovery_points_.clear();
+  log_start_offsets_.clear();
+  high_watermarks_.clear();
+}
+
 result<void> log_directory::write_recovery_points(const offset_map& offsets) {
-  CAFKA_TRY(pool_.files().replace_text(path_in(recovery_points_name), offset_checkpoint_text(offsets)));
-  recovery_points_ = offsets;
-  return {};
+  return pool_.files().replace_text(path_in(recovery_points_name), offset_checkpoint_text(offsets));
 }
 
 result<void> log_directory::write_log_start_offsets(const offset_map& offsets) {
-  CAFKA_TRY(pool_.files().replace_text(path_in(log_start_offsets_name), offset_checkpoint_text(offsets)));
-  log_start_offsets_ = offsets;
-  return {};
+  return pool_.files().replace_text(path_in(log_start_offsets_name), offset_checkpoint_text(offsets));
 }
 
 result<void> log_directory::write_high_watermarks(const offset_map& offsets) {
-  CAFKA_TRY(pool_.files().replace_text(path_in(high_watermarks_name), offset_checkpoint_text(offsets)));
-  high_watermarks_ = offsets;
-  return {};
+  return pool_.files().replace_text(path_in(high_watermarks_name), offset_checkpoint_text(offsets));
 }
 
 std::string log_directory::path_in(std::string_view name) const { return path_ + '/' + std::string{name}; }

@@ -61,6 +61,8 @@ public:
   [[nodiscard]] const offset_map& recovery_points() const noexcept { return recovery_points_; }
   [[nodiscard]] const offset_map& log_start_offsets() const noexcept { return log_start_offsets_; }
   [[nodiscard]] const offset_map& high_watermarks() const noexcept { return high_watermarks_; }
+  // Gives back the memory of all that was found at open, once its owner has taken what it needs.
+  void forget_findings();
   // Each replaces its file atomically and durably: recovery-point-offset-checkpoint, log-start-offset-checkpoint, replication-offset-checkpoint.
   result<void> write_recovery_points(const offset_map& offsets);
   result<void> write_log_start_offsets(const offset_map& offsets);

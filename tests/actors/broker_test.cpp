@@ -23,6 +23,9 @@ struct fixture : actors_fixture {
     broker_directory directory;
     directory.path = "/data";
     directory.environment = environment;
+    directory.found = {{{"quarantined", 0}, "/data/quarantined-0"}, {{"nobodys", 0}, "/data/nobodys-0"}};
+    directory.recovery_points = {{{"quarantined", 0}, 42}, {{"nobodys", 0}, 43}};
+    directory.log_start_offsets = {{{"quarantined", 0}, 40}, {{"nobodys", 0}, 41}};
     directory.openers = {opener};
     with->directories.push_back(std::move(directory));
     aut = spawn_on<broker>(sys, nullptr, std::move(with));
@@ -156,6 +159,26 @@ CAF_TEST(files of another topic are quarantined and left alone) {
   remove_topic(id);
   update();
   CAF_CHECK(disk.content("/data/t-0/partition.metadata").has_value());
+}
+
+CAF_TEST(checkpoints keep what is known of partitions that are not served) {
+  disk.write("/data/quarantined-0/partition.metadata", as_byte_span("version: 0\ntopic_id: " + topic_id_of(77).to_string()));
+  disk.write("/data/nobodys-0/partition.metadata", as_byte_span("version: 0\ntopic_id: " + topic_id_of(78).to_string()));
+  const auto id = add_topic("quarantined", 1, 5);
+  (void)add_topic("served", 1, 6);
+  update();
+  CAF_CHECK(!offline_reason(id).empty());
+  caf::anon_send(environment->flusher, directory_order{write_checkpoints{true, true, false, {}}});
+  sched.run();
+  const auto says = [&](const std::string& file, const std::string& line) {
+    const auto text = disk.content("/data/" + file);
+    return text && as_text(*text).find(line) != std::string_view::npos;
+  };
+  CAF_CHECK(says("recovery-point-offset-checkpoint", "quarantined 0 42"));
+  CAF_CHECK(says("recovery-point-offset-checkpoint", "nobodys 0 43"));
+  CAF_CHECK(says("recovery-point-offset-checkpoint", "served 0 0"));
+  CAF_CHECK(says("log-start-offset-checkpoint", "quarantined 0 40"));
+  CAF_CHECK(says("log-start-offset-checkpoint", "nobodys 0 41"));
 }
 
 CAF_TEST(a deleted topic is renamed before the deletion counts) {

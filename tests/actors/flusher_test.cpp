@@ -126,8 +126,8 @@ CAF_TEST(a full disk costs a checkpoint and not the directory) {
 CAF_TEST(a retired partition is renamed at once and removed after its delay) {
   disk.write("/data/topic-0/00000000000000000000.log", as_byte_span("x"));
   auto done = false;
-  (void)order(
-      {retire_partition{{"topic", 0}, topic_id_of(9), 1000, net::completion<void>{[&](const result<void>& r) { done = r.has_value(); }}}});
+  (void)order({retire_partition{
+      {"topic", 0}, topic_id_of(9), marks, 1000, net::completion<void>{[&](const result<void>& r) { done = r.has_value(); }}}});
   CAF_CHECK(done);
   const auto names = [&] {
     std::vector<std::string> found;
