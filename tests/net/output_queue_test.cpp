@@ -1,6 +1,6 @@
 #define CAF_SUITE output_queue
 #include "base/prng.hpp"
-#include "fake_service.hpp"
+#include "support/fake_service.hpp"
 #include "net/output_queue.hpp"
 
 #include <caf/test/unit_test.hpp>

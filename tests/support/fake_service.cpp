@@ -1,4 +1,4 @@
-#include "fake_service.hpp"
+#include "support/fake_service.hpp"
 
 #include <algorithm>
 #include <cstdlib>

@@ -1,4 +1,4 @@
-// A node for the network tests: topics in an image, logs in memory files, answers at once, later, or on another thread, as the test says.
+// A node for the network tests and fuzz targets: topics in an image, logs in memory files, answers at once or when the test says so.
 // Any bytes are a batch and take one offset, so tests can see which bytes came back.
 #pragma once
 #include "metadata/image_builder.hpp"
