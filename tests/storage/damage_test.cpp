@@ -76,7 +76,7 @@ std::vector<std::string> file_names(world& in) {
 
 // Reads as a consumer does, which checks the CRC of every batch and that offsets go on where they ended. What passes that must be what was
 // written. `complete`: nothing may be missing either. The leader epoch is beyond any CRC (as in Kafka), so it is not compared.
-std::optional<std::string> consume(const world& in, partition_log& log, bool complete) {
+std::optional<std::string> consume(const world& in, partition_log& log, bool complete, bool verified = false) {
   for (auto at = log.log_start_offset(); at < log.log_end_offset();) {
     auto outcome = log.read(at, {.max_offset = INT64_MAX, .max_bytes = 250, .at_least_one = true});
     if (!outcome || outcome->slices.empty())
@@ -89,7 +89,7 @@ std::optional<std::string> consume(const world& in, partition_log& log, bool com
         const auto header = parse_batch_header(left);
         if (!header || header->size_bytes() > left.size() || header->base_offset != at || header->last_offset_delta < 0 ||
             !verify_crc(*header, left.first(header->size_bytes())))
-          return complete ? std::optional<std::string>{"a bad batch at " + std::to_string(at)} : std::nullopt;
+          return complete || verified ? std::optional<std::string>{"a bad batch at " + std::to_string(at)} : std::nullopt;
         const auto index = in.model.index_of(at);
         auto batch = left.first(header->size_bytes());
         if (index == in.model.batches.size())
@@ -120,7 +120,8 @@ std::optional<std::string> open_and_consume(world& in, stop how, bool complete =
       return wrong;
     if (how != stop::unclean_nothing_flushed && (*log)->log_end_offset() < in.model.log_end_offset)
       return "records below the recovery point were cut away";
-    return consume(in, **log, complete);
+    // Where recovery read every batch, none that is bad may be served.
+    return consume(in, **log, complete, how == stop::unclean_nothing_flushed);
   }
   if (complete || (log.error().code != errc::quarantined && log.error().code != errc::inconsistent_topic_id))
     return log.error().to_string();
