@@ -1,9 +1,9 @@
 // A server on one io_context that the test turns by hand, and raw clients on real loopback sockets. Time stands still until the test moves it.
 #pragma once
-#include "support/fake_service.hpp"
 #include "net/native/codec.hpp"
 #include "net/server.hpp"
 #include "proto/native.pb.h"
+#include "support/fake_service.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>

@@ -1,7 +1,7 @@
 #define CAF_SUITE output_queue
 #include "base/prng.hpp"
-#include "support/fake_service.hpp"
 #include "net/output_queue.hpp"
+#include "support/fake_service.hpp"
 
 #include <caf/test/unit_test.hpp>
 #include <csignal>

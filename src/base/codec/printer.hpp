@@ -40,7 +40,10 @@ public:
       out_ += std::to_string(value);
     } else if constexpr (std::same_as<T, double>) {
       char text[32];
-      out_.append(text, std::to_chars(text, text + sizeof text, value).ptr);
+      const std::string_view shortest{text, static_cast<std::size_t>(std::to_chars(text, text + sizeof text, value).ptr - text)};
+      out_ += shortest;
+      if (shortest.find_first_not_of("-0123456789") == std::string_view::npos)
+        out_ += ".0";
     } else if constexpr (std::same_as<T, uuid>) {
       out_ += '"' + value.to_string() + '"';
     } else if constexpr (text_field<T>) {
