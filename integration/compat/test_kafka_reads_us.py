@@ -13,12 +13,12 @@ CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
 @pytest.fixture(scope="module")
 def stopped_directory(tmp_path_factory):
     base = tmp_path_factory.mktemp("reads-us")
-    node = Node(base, log_segment_bytes=65536, log_index_interval_bytes=1024)
+    node = Node(base, log_segment_bytes=1 << 20, log_index_interval_bytes=1024)
     node.start()
     try:
         for codec in CODECS:
             node.cafka("topic", "create", f"codec-{codec}", "--partitions", "2")
-            lines = b"".join(f"열쇠{i % 97}:값 {i} {'x' * (i % 300)}\n".encode() for i in range(5000))
+            lines = b"".join(f"열쇠{i % 97}:값 {i} {'x' * (i % 600)}\n".encode() for i in range(20000))
             node.cafka("produce", f"codec-{codec}", "--key-separator", ":", "--compression", codec, stdin=lines)
         node.cafka("topic", "create", "empty", "--partitions", "1")
     finally:

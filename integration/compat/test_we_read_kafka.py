@@ -9,24 +9,24 @@ import kafka_peer
 from node import Node
 
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
-RECORDS = 2000
+RECORDS = 6000
 
 
 def value(codec, i):
-    return f"{codec}-{i}-{'가나다' * (i % 20)}"
+    return f"{codec}-{i}-{'가나다' * (i % 100)}"
 
 
 @pytest.fixture(scope="module", params=["stopped", "killed"])
 def kafka_directory(request, tmp_path_factory):
     """Kafka's data after several codecs, several segments, deleted records, a deleted topic; and the broker it belongs to."""
     base = tmp_path_factory.mktemp(request.param)
-    broker = kafka_peer.Broker(base / "kafka", log_segment_bytes="65536", metadata_log_max_record_bytes_between_snapshots="2000")
+    broker = kafka_peer.Broker(base / "kafka", log_segment_bytes="1048576", metadata_log_max_record_bytes_between_snapshots="2000")
     broker.start()
     try:
         for codec in CODECS:
             broker.topics("--create", "--topic", codec, "--partitions", "1", "--config", "retention.ms=777777777")
             broker.produce(codec, [f"k{i}\t{value(codec, i)}" for i in range(RECORDS)],
-                           "--property", "parse.key=true", "--compression-codec", codec, "--batch-size", "2000")
+                           "--property", "parse.key=true", "--compression-codec", codec, "--batch-size", "16000")
         broker.topics("--create", "--topic", "gone", "--partitions", "2")
         broker.topics("--delete", "--topic", "gone")
         broker.described = broker.topics("--describe")
