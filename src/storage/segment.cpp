@@ -100,7 +100,8 @@ result<void> segment::write_indexes(const segment_place& place, std::vector<file
   push_time_entry();
   const auto write = [&](auto& entries, std::string_view suffix) -> result<void> {
     const auto name = path(place, suffix);
-    if (entries.size() == 0) {
+    // An empty .index beside a .timeindex is written all the same: Kafka's dumper opens both or fails.
+    if (entries.size() == 0 && times_.size() == 0) {
       CAFKA_TRY_ASSIGN(stale, place.pool.files().exists(name));
       if (!stale)
         return {};
