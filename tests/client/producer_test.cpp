@@ -39,6 +39,10 @@ struct fixture {
       told.push_back(std::move(result));
     });
   }
+  std::size_t told_count() {
+    std::lock_guard lock{mutex};
+    return told.size();
+  }
   std::vector<std::string> values(std::int32_t partition = 0) {
     std::vector<std::string> all;
     for (auto& record : server.contents({"t", partition}))
@@ -165,6 +169,53 @@ CAF_TEST(a partition has one batch in flight) {
   CAF_CHECK(f.values() == std::vector<std::string>({"first", "second"}));
 }
 
+CAF_TEST(batches of a partition may be pipelined) {
+  fixture f{{.batch_size_bytes = 500, .linger = 0ms, .max_in_flight_per_partition = 4}};
+  std::atomic<int> held = 0;
+  f.server.on_request([&](node_id, const native::RequestHeader& request) -> verdict {
+    if (!request.has_produce())
+      return {};
+    held += request.produce().partitions_size();
+    return {fate::hold};
+  });
+  for (const auto& value : numbers(200))
+    CAF_REQUIRE(f.send(value));
+  while (held < 4)
+    CAF_REQUIRE(f.where->describe());
+  CAF_REQUIRE(f.where->describe());
+  CAF_CHECK_EQUAL(held, 4);
+  f.server.on_request({});
+  f.server.release();
+  CAF_REQUIRE(f.out->flush());
+  CAF_CHECK(f.values() == numbers(200)); // nothing failed, so they stand in order
+}
+
+CAF_TEST(many threads send) {
+  constexpr int threads = 4, each = 2'000;
+  fixture f{{.batch_size_bytes = 2'000, .buffer_memory_bytes = 50'000}};
+  f.server.on_request([count = 0](node_id, const native::RequestHeader& request) mutable -> verdict {
+    return request.has_produce() && ++count % 7 == 0 ? verdict{fate::refuse, errc::not_leader_or_follower} : verdict{};
+  });
+  std::vector<std::thread> all;
+  std::atomic<int> refused = 0;
+  for (int t = 0; t < threads; ++t)
+    all.emplace_back([&, t] {
+      for (int i = 0; i < each; ++i)
+        refused += f.send(std::to_string(t) + ":" + std::to_string(i)) ? 0 : 1;
+    });
+  for (auto& one : all)
+    one.join();
+  CAF_REQUIRE(f.out->flush());
+  CAF_CHECK_EQUAL(refused, 0);
+  std::array<int, threads> next{};
+  for (const auto& value : f.values()) {
+    auto t = static_cast<std::size_t>(value[0] - '0');
+    CAF_REQUIRE_EQUAL(value.substr(2), std::to_string(next[t]++));
+  }
+  for (auto count : next)
+    CAF_CHECK_EQUAL(count, each);
+}
+
 CAF_TEST(an answer that got lost is an unknown outcome) {
   fixture f{{.linger = 0ms, .retry_unknown_outcomes = false}};
   f.server.on_request(refusing(1, {fate::forget}));
@@ -257,7 +308,7 @@ CAF_TEST(a server that comes back is used again) {
   CAF_REQUIRE(f.out->flush());
   f.server.stop(1);
   CAF_REQUIRE(f.send("between"));
-  while (f.out->statistics().batches_retried == 0 && f.told.size() < 2)
+  while (f.out->statistics().batches_retried == 0 && f.told_count() < 2)
     std::this_thread::yield();
   f.server.start(1);
   CAF_REQUIRE(f.out->flush());
