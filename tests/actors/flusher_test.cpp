@@ -131,7 +131,8 @@ CAF_TEST(a retired partition is renamed at once and removed after its delay) {
   CAF_CHECK(done);
   const auto names = [&] {
     std::vector<std::string> found;
-    for (const auto& each : disk.list("/data").value())
+    const auto entries = disk.list("/data").value(); // named: a range-for does not keep the result it is taken from
+    for (const auto& each : entries)
       if (each.is_directory)
         found.push_back(each.name);
     return found;
