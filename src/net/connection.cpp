@@ -1,5 +1,6 @@
 #include "net/connection.hpp"
 
+#include "base/log.hpp"
 #include "net/peer_log.hpp"
 
 #include <algorithm>
@@ -59,6 +60,10 @@ void connection::start() {
     socket_.native_non_blocking(true, failed);
     socket_.set_option(tcp::no_delay(true), failed);
     socket_.set_option(asio::socket_base::keep_alive(true), failed);
+    if (with_.limits.send_buffer_bytes > 0)
+      socket_.set_option(asio::socket_base::send_buffer_size(with_.limits.send_buffer_bytes), failed);
+    if (with_.limits.receive_buffer_bytes > 0)
+      socket_.set_option(asio::socket_base::receive_buffer_size(with_.limits.receive_buffer_bytes), failed);
     last_activity_ms_ = loop().now_ms();
     watch();
     await_readable();
@@ -300,6 +305,15 @@ void connection::flush() {
   switch (state) {
   case output_queue::flush_state::drained: break;
   case output_queue::flush_state::turn_over: schedule_flush(); break;
+  case output_queue::flush_state::cold:
+    flush_scheduled_ = true;
+    loop().add_deadline(loop().now_ms() + 1, [weak = weak_from_this()] {
+      if (auto self = weak.lock()) {
+        self->flush_scheduled_ = false;
+        self->guarded([&] { self->flush(); });
+      }
+    });
+    break;
   case output_queue::flush_state::would_block:
     awaiting_writable_ = true;
     socket_.async_wait(tcp::socket::wait_write, [self = shared_from_this()](const boost::system::error_code& failed) {

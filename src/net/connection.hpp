@@ -24,6 +24,8 @@ struct connection_limits {
   std::int64_t idle_ms = 600'000; // −1: never
   std::int64_t frame_ms = 30'000; // a begun frame must be whole by then, time we do not read not counted; −1: never
   std::size_t turn_bytes = 1 << 20; // received or sent before other connections get their turn
+  int send_buffer_bytes = -1; // −1: the system sizes it as it sees fit
+  int receive_buffer_bytes = -1;
 };
 
 class connection final : public session_host, public budget_waiter, public std::enable_shared_from_this<connection> {

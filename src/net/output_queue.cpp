@@ -4,8 +4,10 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <utility>
 
 namespace cafka::net {
@@ -18,6 +20,7 @@ constexpr std::size_t coalesced_chunk = 64 << 10;
 constexpr std::size_t gathered_parts = 64;
 constexpr std::size_t kept_items = 4; // of an idle connection
 constexpr std::size_t compact_after = 64;
+constexpr int cold_patience = 30;
 
 error system_error(const char* call) {
   const bool peer_is_gone = errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN || errno == ETIMEDOUT;
@@ -81,6 +84,8 @@ output_queue::flush_state output_queue::flush(int socket, std::size_t turn_bytes
     const auto result = items_[head_].is_slice() ? send_slice(socket, turn_bytes - in_turn, scratch, sent) : send_bytes(socket, sent);
     if (result == step::would_block)
       return flush_state::would_block;
+    if (result == step::cold)
+      return flush_state::cold;
     if (result == step::failed)
       return flush_state::failed;
     advance(sent);
@@ -115,10 +120,13 @@ output_queue::step output_queue::send_slice(int socket, std::size_t limit, mutab
   const int file = slice.source->native_handle();
   if (file < 0)
     return send_copied(socket, limit, scratch, sent);
+  const auto size = std::min(limit, slice.size_bytes - done);
+  if (is_being_read(file, items_[head_], size))
+    return step::cold;
   auto position = static_cast<off_t>(slice.position + done);
   ssize_t result;
   do {
-    result = ::sendfile(socket, file, &position, std::min(limit, slice.size_bytes - done));
+    result = ::sendfile(socket, file, &position, size);
   } while (result < 0 && errno == EINTR);
   if (result < 0)
     return is_full() ? step::would_block : fail_with(system_error("sendfile"));
@@ -128,6 +136,22 @@ output_queue::step output_queue::send_slice(int socket, std::size_t limit, mutab
                                                  " were promised: the file is shorter than its log"});
   sent = static_cast<std::size_t>(result);
   return step::sent;
+}
+
+// sendfile would wait for the disk, and every connection of the shard with it. So its last byte is asked for without waiting; if it is not in
+// memory the kernel is told to read the whole slice meanwhile. After some tries sendfile may wait all the same: the disk is slow for everyone.
+bool output_queue::is_being_read(int file, const item& from, std::size_t size) {
+  std::byte last;
+  const iovec into{&last, 1};
+  const auto position = static_cast<off_t>(from.slice.position + from.sent);
+  if (::preadv2(file, &into, 1, position + static_cast<off_t>(size) - 1, RWF_NOWAIT) >= 0 || errno != EAGAIN ||
+      cold_tries_ >= cold_patience) {
+    cold_tries_ = 0;
+    return false;
+  }
+  if (cold_tries_++ == 0)
+    ::posix_fadvise(file, position, static_cast<off_t>(from.slice.size_bytes - from.sent), POSIX_FADV_WILLNEED);
+  return true;
 }
 
 // Reads what the socket may not take whole; the rest is read again next time, so no bytes wait in memory.

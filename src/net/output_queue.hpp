@@ -56,11 +56,12 @@ private:
     [[nodiscard]] bool is_slice() const noexcept { return bytes.empty(); }
     [[nodiscard]] std::size_t size() const noexcept { return is_slice() ? slice.size_bytes : bytes.size(); }
   };
-  enum class step { sent, would_block, failed };
+  enum class step { sent, would_block, cold, failed };
 
   void push_bytes(byte_vector bytes);
   step send_bytes(int socket, std::size_t& sent);
   step send_slice(int socket, std::size_t limit, mutable_byte_span scratch, std::size_t& sent);
+  bool is_being_read(int file, const item& from, std::size_t size);
   step send_copied(int socket, std::size_t limit, mutable_byte_span scratch, std::size_t& sent);
   step fail_with(error why);
   void advance(std::size_t sent);
@@ -71,6 +72,7 @@ private:
   std::size_t queued_bytes_ = 0;
   std::size_t sent_messages_ = 0;
   std::size_t sent_bytes_ = 0;
+  int cold_tries_ = 0;
   error failure_;
 };
 

@@ -2,6 +2,8 @@
 #include "harness.hpp"
 
 #include <caf/test/unit_test.hpp>
+#include <sys/resource.h>
+#include <unistd.h>
 
 using namespace cafka;
 using namespace cafka::test;
@@ -311,6 +313,25 @@ CAF_TEST(connections beyond the limits are refused) {
   clients.pop_back();
   h.run_until([&] { return h.server->counters().connections_open() == 2; }, "one has left");
   clients.push_back(h.connect());
+}
+
+CAF_TEST(out of descriptors new connections wait and are served later) {
+  harness h;
+  raw_client client(h.port); // in the backlog
+  rlimit before{};
+  CAF_REQUIRE_EQUAL(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const int lowest_free = ::dup(0);
+  ::close(lowest_free);
+  auto none_left = before;
+  none_left.rlim_cur = static_cast<rlim_t>(lowest_free);
+  CAF_REQUIRE_EQUAL(::setrlimit(RLIMIT_NOFILE, &none_left), 0);
+  h.run_ready(); // comes to rest: it does not try over and over
+  CAF_CHECK_EQUAL(h.server->counters().connections_opened, 0u);
+  CAF_REQUIRE_EQUAL(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  h.advance(100);
+  h.run_until([&] { return h.server->counters().connections_opened == 1; }, "the server accepts");
+  h.send(client, preface() + hello_frame());
+  CAF_CHECK_EQUAL(h.receive(client).header.hello().version(), 1u);
 }
 
 CAF_TEST(a port that is taken is named) {

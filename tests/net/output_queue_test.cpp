@@ -2,6 +2,7 @@
 #include "base/prng.hpp"
 #include "net/output_queue.hpp"
 #include "support/fake_service.hpp"
+#include "support/temporary_directory.hpp"
 
 #include <caf/test/unit_test.hpp>
 #include <csignal>
@@ -113,6 +114,36 @@ CAF_TEST(a file cut below its slice is a failure and not a retry) {
     CAF_CHECK(queue.failure().code == errc::corrupt_message);
     CAF_CHECK_EQUAL(sockets.read_all(), "head" + std::string(100, 'x'));
   }
+}
+
+CAF_TEST(a slice that is not in memory is read in while others are served) {
+  test::temporary_directory directory;
+  const std::string content = [] {
+    std::string text;
+    for (int i = 0; i < 100'000; ++i)
+      text += std::to_string(i) + ' ';
+    return text;
+  }();
+  auto opened = storage::posix_file_system().open(directory / "cold", storage::open_mode::create);
+  CAF_REQUIRE(opened.has_value());
+  const std::shared_ptr<storage::file> file = std::move(*opened);
+  const auto part = as_byte_span(content);
+  CAF_REQUIRE(file->append(std::span(&part, 1)).has_value());
+  CAF_REQUIRE(file->sync().has_value());
+  ::posix_fadvise(file->native_handle(), 0, 0, POSIX_FADV_DONTNEED); // a wish: the file system may keep it in memory
+  socket_pair sockets;
+  output_queue queue;
+  outgoing message;
+  message.slices.push_back({0, {file, 10, static_cast<std::uint32_t>(content.size() - 10)}});
+  queue.push(std::move(message));
+  std::string received;
+  auto state = flush_state::cold;
+  for (int tries = 0; tries < 10'000 && state != flush_state::drained; ++tries) {
+    state = queue.flush(sockets.ends[0], 1 << 20, {});
+    CAF_REQUIRE(state != flush_state::failed);
+    received += sockets.read_all();
+  }
+  CAF_CHECK(received == content.substr(10));
 }
 
 CAF_TEST(a peer that is gone is a failure of the connection) {

@@ -125,10 +125,9 @@ void native_session::fetch(const request_header& request, const frame_buffer& fr
   if (asked.isolation() != 0 && asked.isolation() != 1)
     return reply_error(to, errc::invalid_request, "isolation " + std::to_string(asked.isolation()) + " is neither 0 nor 1");
 
-  const auto node_limit = static_cast<std::uint64_t>(std::max<std::int64_t>(with_.node.describe_node().max_fetch_bytes, 1));
   fetch_request wanted;
   wanted.max_wait_ms = host().pool()->is_tight() ? 0 : std::min(asked.max_wait_ms(), longest_wait_ms);
-  wanted.max_bytes = std::min<std::uint64_t>(asked.max_bytes(), node_limit);
+  wanted.max_bytes = std::min<std::uint64_t>(asked.max_bytes(), max_fetch_bytes_);
   wanted.min_bytes = std::min<std::uint64_t>(asked.min_bytes(), wanted.max_bytes);
   wanted.partitions.reserve(count);
   for (const auto& each : asked.partitions()) {

@@ -2,6 +2,7 @@
 
 #include "net/native/wire.hpp"
 
+#include <algorithm>
 #include <google/protobuf/stubs/logging.h>
 #include <mutex>
 
@@ -94,6 +95,7 @@ void native_session::hello(const request_header& request, const call& to) {
                            std::to_string(asked.max_version()));
   greeted_ = true;
   const auto node = with_.node.describe_node();
+  max_fetch_bytes_ = static_cast<std::uint64_t>(std::max<std::int64_t>(node.max_fetch_bytes, 1));
   reply(to, [&](wire::ResponseHeader& header) {
     auto& answer = *header.mutable_hello();
     answer.set_version(protocol_version);

@@ -73,6 +73,7 @@ private:
 
   node_context with_;
   bool greeted_ = false;
+  std::uint64_t max_fetch_bytes_ = 1; // as told in hello
   std::unordered_map<std::uint64_t, std::shared_ptr<fetch_operation>> fetches_; // by ticket sequence
 };
 

@@ -1,0 +1,115 @@
+#define CAF_SUITE connection_order
+#include "net/connection.hpp"
+#include "net/peer_log.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/write.hpp>
+#include <caf/test/unit_test.hpp>
+
+using namespace cafka;
+using namespace cafka::net;
+using boost::asio::ip::tcp;
+
+namespace {
+
+// Echoes each frame, when told to: what a protocol whose clients expect answers in their own order does with answers that come in another.
+class echo_session final : public session {
+public:
+  using session::session;
+  response_order order() const noexcept override { return response_order::as_requested; }
+  result<void> handle_frame(std::shared_ptr<frame_buffer> request) override {
+    const auto ticket = host().begin_request(request->capacity());
+    waiting.emplace_back(ticket, std::string(as_text(request->bytes())));
+    return {};
+  }
+  void answer(std::size_t index, bool with_bytes = true) {
+    const auto& [ticket, text] = waiting[index];
+    const auto bytes = as_byte_span(text);
+    host().respond(ticket, with_bytes ? outgoing{byte_vector(bytes.begin(), bytes.end()), {}} : outgoing{});
+  }
+  void finish_parked() override {}
+  void drop_parked() override {}
+  std::vector<std::pair<request_ticket, std::string>> waiting;
+};
+
+struct one_connection {
+  one_connection() {
+    detect = [this](byte_span bytes, session_host& host) -> detection {
+      if (bytes.size() < 4)
+        return {.accepted = {}, .consumed = 0, .needs = 4, .refused = {}};
+      return {.accepted = speaker = std::make_shared<echo_session>(host), .consumed = 0, .needs = 0, .refused = {}};
+    };
+    tcp::acceptor acceptor(io, {boost::asio::ip::address_v4::loopback(), 0});
+    peer.connect(acceptor.local_endpoint());
+    opened = std::make_shared<connection>(acceptor.accept(), connection::environment{loop, pool, limits, detect, log, name, {}});
+    opened->start();
+  }
+  ~one_connection() {
+    opened->close();
+    loop.stop();
+    io.poll();
+  }
+  void send(std::string_view text) {
+    std::string frame(4, '\0');
+    store_be(reinterpret_cast<std::byte*>(frame.data()), static_cast<std::uint32_t>(text.size()));
+    boost::asio::write(peer, boost::asio::buffer(frame.append(text)));
+  }
+  void run_until_waiting(std::size_t count) {
+    for (int patience = 20'000; patience > 0 && (!speaker || speaker->waiting.size() < count); --patience)
+      io.run_one_for(std::chrono::milliseconds(1));
+    CAF_REQUIRE(speaker && speaker->waiting.size() == count);
+  }
+  std::string receive(std::size_t count) {
+    io.poll();
+    std::string text(count, '\0');
+    boost::asio::read(peer, boost::asio::buffer(text));
+    return text;
+  }
+
+  manual_clock time;
+  boost::asio::io_context io{1};
+  event_loop loop{io, time};
+  std::shared_ptr<frame_pool> pool = frame_pool::make({});
+  connection_limits limits;
+  protocol_detector detect;
+  peer_log log{time};
+  const std::string name = "TEST";
+  tcp::socket peer{io};
+  std::shared_ptr<echo_session> speaker;
+  std::shared_ptr<connection> opened;
+};
+
+} // namespace
+
+CAF_TEST(answers leave in the order of their requests) {
+  one_connection c;
+  for (auto text : {"one.", "two.", "three.", "four.", "five."})
+    c.send(text);
+  c.run_until_waiting(5);
+  c.speaker->answer(4);
+  c.speaker->answer(2);
+  c.speaker->answer(1);
+  c.io.poll();
+  CAF_CHECK_EQUAL(c.peer.available(), 0u);
+  c.speaker->answer(0);
+  CAF_CHECK_EQUAL(c.receive(14), "one.two.three.");
+  CAF_CHECK_EQUAL(c.peer.available(), 0u);
+  c.speaker->answer(3);
+  CAF_CHECK_EQUAL(c.receive(10), "four.five.");
+  CAF_CHECK_EQUAL(c.opened->held_bytes(), 0u);
+}
+
+CAF_TEST(an answer without bytes keeps its place and sends nothing) {
+  one_connection c;
+  for (auto text : {"one.", "two.", "three."})
+    c.send(text);
+  c.run_until_waiting(3);
+  c.speaker->answer(2);
+  c.speaker->answer(1, false);
+  c.speaker->answer(0);
+  CAF_CHECK_EQUAL(c.receive(10), "one.three.");
+  c.io.poll();
+  CAF_CHECK_EQUAL(c.peer.available(), 0u);
+}
