@@ -149,6 +149,14 @@ def test_stop_is_orderly_and_a_second_start_does_not_recover(new_node):
     assert node.cafka("consume", "t", "--from-beginning", "--exit-at-end").stdout == b"a\nb\n"
 
 
+def test_topics_that_must_stay(new_node):
+    node = new_node(delete_topic_enable="false").start()
+    node.cafka("topic", "create", "t")
+    refused = node.cafka("topic", "delete", "t", check=False)
+    assert refused.returncode == 1 and b"delete.topic.enable is false" in refused.stderr
+    assert node.cafka("topic", "list").stdout == b"t\n"
+
+
 def test_a_copied_directory_goes_on(new_node, tmp_path):
     node = new_node().start()
     node.cafka("produce", "t", stdin=b"a\n")
