@@ -92,6 +92,12 @@ void gateway::create_topics(std::vector<metadata::new_topic> topics, bool valida
 }
 
 void gateway::delete_topics(std::vector<metadata::topic_ref> topics, net::completion<std::vector<metadata::topic_outcome>> done) {
+  if (!with_.config->delete_topics) {
+    std::vector<metadata::topic_outcome> refused;
+    for (auto& topic : topics)
+      refused.push_back({std::move(topic.name), topic.topic_id, errc::policy_violation, "delete.topic.enable is false"});
+    return done(std::move(refused));
+  }
   caf::anon_send(with_.metadata, metadata_request{delete_topics_request{std::move(topics), std::move(done)}});
 }
 

@@ -47,11 +47,8 @@ server_options server_options::from(const node_config& config) {
   options.connection.max_in_flight_bytes = static_cast<std::size_t>(config.connection_inflight_max_bytes);
   options.connection.idle_ms = config.connections_max_idle_ms;
   options.connection.frame_ms = config.request_receive_timeout_ms;
-  // Kafka's default, 100 KiB, is less than what the system finds by itself: only a size that somebody asked for is set.
-  if (config.set_values.contains("socket.send.buffer.bytes"))
-    options.connection.send_buffer_bytes = config.socket_send_buffer_bytes;
-  if (config.set_values.contains("socket.receive.buffer.bytes"))
-    options.connection.receive_buffer_bytes = config.socket_receive_buffer_bytes;
+  options.connection.send_buffer_bytes = config.socket_send_buffer_bytes;
+  options.connection.receive_buffer_bytes = config.socket_receive_buffer_bytes;
   options.pool.budget_bytes = static_cast<std::size_t>(config.queued_max_request_bytes);
   options.max_parked_fetches = static_cast<std::size_t>(config.max_parked_fetches);
   return options;

@@ -1,6 +1,7 @@
 // partition_log: open, append and roll, flush, close. Reads are in partition_log_read.cpp, removals in partition_log_trim.cpp.
 #include "storage/partition_log.hpp"
 
+#include "base/prng.hpp"
 #include "storage/log_recovery.hpp"
 #include "storage/partition_log_state.hpp"
 #include "storage/partition_metadata.hpp"
@@ -175,6 +176,13 @@ result<void> partition_log::state::write_epochs() {
   return {};
 }
 
+std::int64_t partition_log::state::roll_age_ms(const segment& of) const noexcept {
+  if (config.segment_jitter_ms <= 0)
+    return config.segment_ms;
+  prng share{std::hash<std::string>{}(directory) + static_cast<std::uint64_t>(of.base_offset())};
+  return config.segment_ms - static_cast<std::int64_t>(share.below(static_cast<std::uint64_t>(config.segment_jitter_ms) + 1));
+}
+
 result<bool> partition_log::state::must_roll(const batch_header& header, std::int64_t now_ms) {
   auto& last = active();
   if (header.last_offset() - last.base_offset() > std::numeric_limits<std::int32_t>::max())
@@ -187,7 +195,7 @@ result<bool> partition_log::state::must_roll(const batch_header& header, std::in
   if (last.offset_entries() >= static_cast<std::uint32_t>(config.segment_index_bytes) / offset_entry::size_bytes ||
       last.time_entries() + 1 >= static_cast<std::uint32_t>(config.segment_index_bytes) / time_entry::size_bytes)
     return true;
-  const auto due_after = config.segment_ms - config.segment_jitter_ms;
+  const auto due_after = roll_age_ms(last);
   CAFKA_TRY_ASSIGN(first_ms, last.roll_timestamp(place()));
   if (header.max_timestamp >= 0 && first_ms)
     return header.max_timestamp - *first_ms > due_after;
@@ -262,7 +270,7 @@ result<void> partition_log::roll(std::int64_t now_ms) {
 result<void> partition_log::roll_if_due(std::int64_t now_ms) {
   auto& s = *state_;
   s.latest_now_ms = std::max(s.latest_now_ms, now_ms);
-  if (now_ms - s.active().created_ms() <= s.config.segment_ms - s.config.segment_jitter_ms)
+  if (now_ms - s.active().created_ms() <= s.roll_age_ms(s.active()))
     return {};
   return roll(now_ms);
 }

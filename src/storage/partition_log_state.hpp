@@ -73,6 +73,8 @@ struct partition_log::state {
   // The segment that holds `offset`, or the last one that begins at or before it.
   [[nodiscard]] std::size_t index_of(std::int64_t offset) const noexcept;
   result<bool> read_segment(segment& from, const read_limits& limits, read_outcome& outcome);
+  // How old `of` may grow: segment.ms less its share of segment.jitter.ms, the same whenever it is asked.
+  [[nodiscard]] std::int64_t roll_age_ms(const segment& of) const noexcept;
   result<bool> must_roll(const batch_header& header, std::int64_t now_ms);
   result<void> roll_at(std::int64_t base_offset, std::int64_t now_ms);
   // Takes the oldest segment away. At least one other is left.

@@ -188,7 +188,7 @@ std::int64_t partition_log::next_maintenance_ms() const noexcept {
     next = std::min(next, file.due_ms);
   const auto& last = s.segments.back();
   if (last.size_bytes() > 0)
-    next = std::min(next, later(last.created_ms(), later(s.config.segment_ms - s.config.segment_jitter_ms, 1)));
+    next = std::min(next, later(last.created_ms(), later(s.roll_age_ms(last), 1)));
   const auto& oldest = s.segments.front();
   if (!s.config.cleanup_delete || (s.segments.size() == 1 && oldest.size_bytes() == 0))
     return next;

@@ -88,7 +88,6 @@ CAF_TEST(every default of the table is acceptable and equals the member) {
   CAF_CHECK_EQUAL(a.connections_max_idle_ms, b.connections_max_idle_ms);
   CAF_CHECK_EQUAL(a.fetch_max_bytes, b.fetch_max_bytes);
   CAF_CHECK_EQUAL(a.metadata_segment_bytes, b.metadata_segment_bytes);
-  CAF_CHECK_EQUAL(a.metadata_bytes_between_snapshots, b.metadata_bytes_between_snapshots);
   CAF_CHECK_EQUAL(a.recovery_point_checkpoint_interval_ms, b.recovery_point_checkpoint_interval_ms);
   CAF_CHECK_EQUAL(a.flush_scheduler_interval_ms, b.flush_scheduler_interval_ms);
   CAF_CHECK(a.advertised_listeners == b.advertised_listeners);

@@ -27,11 +27,9 @@ bool visit_members(node_config& c, Visit visit) {
   return visit("broker.rack", c.rack) || visit("cluster.id", c.cluster_id) ||
          visit("controller.listener.names", c.controller_listener_names) || visit("metadata.log.dir", c.metadata_log_dir) ||
          visit("metadata.log.segment.bytes", c.metadata_segment_bytes) || visit("metadata.log.segment.ms", c.metadata_segment_ms) ||
-         visit("metadata.log.max.record.bytes.between.snapshots", c.metadata_bytes_between_snapshots) ||
-         visit("metadata.log.max.snapshot.interval.ms", c.metadata_max_snapshot_interval_ms) || visit("num.partitions", c.num_partitions) ||
-         visit("default.replication.factor", c.default_replication_factor) || visit("auto.create.topics.enable", c.auto_create_topics) ||
-         visit("delete.topic.enable", c.delete_topics) || visit("socket.request.max.bytes", c.socket_request_max_bytes) ||
-         visit("queued.max.request.bytes", c.queued_max_request_bytes) ||
+         visit("num.partitions", c.num_partitions) || visit("default.replication.factor", c.default_replication_factor) ||
+         visit("auto.create.topics.enable", c.auto_create_topics) || visit("delete.topic.enable", c.delete_topics) ||
+         visit("socket.request.max.bytes", c.socket_request_max_bytes) || visit("queued.max.request.bytes", c.queued_max_request_bytes) ||
          visit("connection.inflight.max.bytes", c.connection_inflight_max_bytes) ||
          visit("connection.inflight.max.requests", c.connection_inflight_max_requests) || visit("max.connections", c.max_connections) ||
          visit("max.connections.per.ip", c.max_connections_per_ip) || visit("connections.max.idle.ms", c.connections_max_idle_ms) ||
@@ -41,7 +39,6 @@ bool visit_members(node_config& c, Visit visit) {
          visit("socket.listen.backlog.size", c.socket_listen_backlog_size) || visit("fetch.max.bytes", c.fetch_max_bytes) ||
          visit("fetch.max.parked", c.max_parked_fetches) || visit("shards", c.shards) || visit("open.files.max", c.open_files_max) ||
          visit("num.recovery.threads.per.data.dir", c.recovery_threads_per_log_dir) ||
-         visit("log.retention.check.interval.ms", c.retention_check_interval_ms) ||
          visit("log.flush.offset.checkpoint.interval.ms", c.recovery_point_checkpoint_interval_ms) ||
          visit("log.flush.start.offset.checkpoint.interval.ms", c.log_start_offset_checkpoint_interval_ms) ||
          visit("replica.high.watermark.checkpoint.interval.ms", c.high_watermark_checkpoint_interval_ms) ||

@@ -50,8 +50,6 @@ struct node_config {
   std::string metadata_log_dir; // never empty after load: metadata.log.dir or the first of log.dirs
   std::int64_t metadata_segment_bytes = 1 << 30;                    // metadata.log.segment.bytes
   std::int64_t metadata_segment_ms = 7LL * 24 * 3600 * 1000;        // metadata.log.segment.ms
-  std::int64_t metadata_bytes_between_snapshots = 20 << 20;         // metadata.log.max.record.bytes.between.snapshots
-  std::int64_t metadata_max_snapshot_interval_ms = 3600 * 1000;     // metadata.log.max.snapshot.interval.ms; 0: never by time
 
   // Topics.
   std::int32_t num_partitions = 1;
@@ -69,8 +67,8 @@ struct node_config {
   std::int32_t max_connections_per_ip = std::numeric_limits<std::int32_t>::max();
   std::int64_t connections_max_idle_ms = 600'000;        // -1: never
   std::int64_t request_receive_timeout_ms = 30'000;      // a begun frame must be whole by then
-  std::int32_t socket_send_buffer_bytes = 102'400;       // -1: the system's
-  std::int32_t socket_receive_buffer_bytes = 102'400;
+  std::int32_t socket_send_buffer_bytes = -1;    // -1: the system's
+  std::int32_t socket_receive_buffer_bytes = -1;
   std::int32_t socket_listen_backlog_size = 50;
   std::int32_t fetch_max_bytes = 55 << 20;
   std::int32_t max_parked_fetches = 10'000;              // per node: more long polls are answered at once
@@ -81,7 +79,6 @@ struct node_config {
   std::int32_t recovery_threads_per_log_dir = 2;
 
   // Background work.
-  std::int64_t retention_check_interval_ms = 300'000;                // log.retention.check.interval.ms
   std::int64_t recovery_point_checkpoint_interval_ms = 60'000;       // log.flush.offset.checkpoint.interval.ms
   std::int64_t log_start_offset_checkpoint_interval_ms = 60'000;     // log.flush.start.offset.checkpoint.interval.ms
   std::int64_t high_watermark_checkpoint_interval_ms = 5'000;        // replica.high.watermark.checkpoint.interval.ms
