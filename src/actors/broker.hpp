@@ -27,6 +27,7 @@ namespace cafka::actors {
 struct broker_directory {
   std::string path;
   bool clean = false; // the last stop wrote its marker
+  bool written_by_kafka = false; // last, and it was killed
   std::map<topic_partition, std::string> found;
   storage::offset_map recovery_points, log_start_offsets, high_watermarks;
   std::shared_ptr<const partition_environment> environment;

@@ -102,6 +102,7 @@ open_job broker::make_job(const uuid& topic_id, const topic& of, const replica& 
   job.options.recovery_point = what.marks->recovery_point;
   job.options.log_start_offset = what.marks->log_start_offset;
   job.options.clean = clean;
+  job.options.written_by_kafka = directory.written_by_kafka;
   job.options.now_ms = with_->time->wall_ms();
   job.options.report = [](std::string_view message) { CAFKA_LOG_INFO("{}", message); };
   return job;

@@ -9,8 +9,6 @@ namespace cafka::actors {
 
 namespace {
 
-constexpr std::string_view boot_file = ".cafka_boot";
-
 // Changes at every boot of the machine; empty where the system does not tell.
 std::string boot_id() {
   std::string id;
@@ -47,6 +45,8 @@ result<data_directories> data_directories::open(storage::file_pool& pool, const 
     data_directory one;
     one.holds_partitions = std::find(config.log_dirs.begin(), config.log_dirs.end(), path) != config.log_dirs.end();
     one.was_new = !files->identity();
+    const auto boot = pool.files().read_text(path + '/' + std::string{boot_file}, 128);
+    one.written_by_kafka = !one.was_new && !files->clean_marker() && !boot && boot.error().code == errc::not_found;
     if (files->identity() && opened.cluster_id.empty())
       opened.cluster_id = files->identity()->cluster_id;
     one.files = std::move(files);

@@ -6,14 +6,19 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace cafka::actors {
+
+// In each data directory from a start of cafka to its next clean stop: the boot of the machine that wrote there.
+inline constexpr std::string_view boot_file = ".cafka_boot";
 
 struct data_directory {
   std::unique_ptr<storage::log_directory> files;
   bool holds_partitions = false; // one of log.dirs
   bool was_new = false; // had no meta.properties
+  bool written_by_kafka = false; // last; it had no clean stop
 };
 
 struct data_directories {

@@ -1,5 +1,6 @@
 #include "actors/flusher.hpp"
 
+#include "actors/data_directories.hpp"
 #include "base/log.hpp"
 
 #include <caf/send.hpp>
@@ -119,6 +120,8 @@ void flusher::obey(write_clean_marker& order) {
   auto outcome = write_all(true, true, true);
   if (outcome)
     outcome = directory_->write_clean_marker({order.broker_epoch, order.incarnation_id});
+  if (outcome) // what is found here without a marker later was written by somebody else
+    (void)with_.files->remove(directory_->path() + '/' + std::string{boot_file});
   order.done.deliver(std::move(outcome));
 }
 

@@ -227,6 +227,7 @@ std::shared_ptr<broker_start> node::parts::make_broker_start() {
     broker_directory directory;
     directory.path = files.path();
     directory.clean = files.clean_marker().has_value();
+    directory.written_by_kafka = data.written_by_kafka;
     for (const auto& found : files.partitions())
       directory.found.emplace(found.name, found.directory);
     directory.recovery_points = files.recovery_points();

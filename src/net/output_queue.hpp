@@ -32,6 +32,7 @@ public:
   enum class flush_state {
     drained, // all is with the kernel
     would_block, // wait until the socket is writable
+    cold, // the next bytes come from the disk and are being read: try again in a moment
     turn_over, // `turn_bytes` were sent and there is more
     failed, // the connection is beyond repair: see failure()
   };

@@ -197,7 +197,8 @@ result<void> recovery::check_join(std::size_t index) {
   const auto next_base = listing_.segments[index + 1].base_offset;
   const auto end = here.next_offset();
   // A segment that is written begins where the one before ends; only a cleaner shortens one later, and it works below what is flushed.
-  if (end == next_base || (end < next_base && options_.config.cleanup_compact && end < options_.recovery_point))
+  const bool may_be_cleaned = options_.config.cleanup_compact && (end < options_.recovery_point || options_.written_by_kafka);
+  if (end == next_base || (end < next_base && may_be_cleaned))
     return {};
   return stop_at(here.path(place_, log_suffix),
                  {here.size_bytes(), std::min(end, next_base),

@@ -72,6 +72,8 @@ struct log_open_options {
   std::int64_t recovery_point = 0; // everything below was synced (recovery-point-offset-checkpoint)
   std::int64_t log_start_offset = 0; // from log-start-offset-checkpoint; 0 if unknown
   bool clean = false; // the directory's clean-shutdown marker was there
+  // Kafka wrote it last and did not stop cleanly. Its cleaner may have left gaps between segments that no recovery point of its covers yet.
+  bool written_by_kafka = false;
   bool create = true; // make an empty log if the directory is missing, else not_found
   std::int64_t now_ms = 0;
   std::function<void(std::string_view message)> report; // recovery's progress and findings, one line each

@@ -5,6 +5,7 @@
 #include "support/log_model.hpp"
 #include "support/memory_file_system.hpp"
 
+#include <algorithm>
 #include <caf/test/unit_test.hpp>
 
 using namespace cafka;
@@ -247,6 +248,30 @@ CAF_TEST(every byte flipped and every cut while open) {
         (void)(*log)->find_max_timestamp();
       }
     }
+  }
+}
+
+// Kafka's cleaner shortens a segment in the middle, then Kafka is killed before its checkpoint says that all of it was flushed.
+CAF_TEST(a gap that a cleaner left is kept where Kafka wrote last and cut where we did) {
+  for (const bool by_kafka : {true, false}) {
+    auto cleaned = copy(*written());
+    std::vector<std::string> logs;
+    for (const auto& path : file_names(*cleaned))
+      if (is_log(path))
+        logs.push_back(path);
+    std::sort(logs.begin(), logs.end());
+    CAF_REQUIRE(logs.size() >= 3);
+    const auto middle = *cleaned->files.content(logs[1]);
+    const auto first = parse_batch_header(middle);
+    CAF_REQUIRE(first.has_value() && first->size_bytes() < middle.size());
+    cleaned->files.write(logs[1], byte_span{middle}.first(first->size_bytes()));
+    auto with = cleaned->options(stop::unclean_nothing_flushed);
+    with.config.cleanup_compact = true;
+    with.written_by_kafka = by_kafka;
+    file_pool pool{cleaned->files, 8};
+    auto log = partition_log::open(pool, directory, with);
+    CAF_REQUIRE(log.has_value());
+    CAF_CHECK_EQUAL((*log)->log_end_offset(), by_kafka ? cleaned->model.log_end_offset : first->last_offset() + 1);
   }
 }
 
