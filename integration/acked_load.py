@@ -21,6 +21,7 @@ class AckedLoad:
         self.topic = topic
         self.acked = {}
         self.next_number = 0
+        self.process = None
         self._enough = threading.Condition()
 
     def start(self, node, **options):
@@ -53,7 +54,7 @@ class AckedLoad:
         self.next_number += 1_000_000
 
     def stop(self):
-        if self.process.poll() is None:
+        if self.process and self.process.poll() is None:
             self.process.kill()
             self.process.wait(timeout=10)
 
