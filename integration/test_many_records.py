@@ -6,6 +6,7 @@ import collections
 import hashlib
 import os
 import random
+import zlib
 
 COUNT = int(os.environ.get("CAFKA_RECORDS", "100000"))
 
@@ -30,6 +31,41 @@ def test_many_records_there_and_back(new_node):
     node.start()
     check(node, text)
     assert node.stop() == 0
+
+
+def test_many_records_by_the_python_example(new_node, cafka_client):
+    node = new_node().start()
+    client = cafka_client.Client("127.0.0.1", node.port)
+    client.create_topic("t", partitions=3)
+    written, waiting = {partition: hashlib.sha256() for partition in range(3)}, {partition: [] for partition in range(3)}
+    lines = []
+
+    def send(partition):
+        client.produce("t", partition, waiting[partition])
+        for key, value in waiting[partition]:
+            written[partition].update(key + b"\t" + value + b"\n")
+        waiting[partition] = []
+
+    for key, value in make_records(COUNT):
+        lines.append(f"{key}\t{value}\n")
+        partition = zlib.crc32(key.encode()) % 3
+        waiting[partition].append((key.encode(), value.encode()))
+        if len(waiting[partition]) == 500:
+            send(partition)
+    for partition in range(3):
+        send(partition)
+    for partition in range(3):
+        read, next_offset, end = hashlib.sha256(), 0, client.offset("t", partition)
+        while next_offset < end:
+            for record in client.fetch("t", partition, next_offset):
+                assert record.offset == next_offset
+                next_offset += 1
+                read.update(record.key + b"\t" + record.value + b"\n")
+        assert read.digest() == written[partition].digest()
+    client.close()
+    node.kill()
+    node.start()
+    check(node, "".join(lines).encode())
 
 
 def check(node, text):

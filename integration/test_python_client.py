@@ -1,28 +1,12 @@
 """examples/python/cafka_client.py against a node: the specification in docs/native-protocol.md is enough to write a client from."""
-import importlib
 import random
-import shutil
 import socket
 import struct
-import subprocess
 import sys
 import threading
 import time
 
 import pytest
-
-from node import ROOT
-
-
-@pytest.fixture(scope="module")
-def cafka_client(tmp_path_factory):
-    made = tmp_path_factory.mktemp("generated")
-    proto = shutil.which("protoc")
-    assert proto, "protoc is missing: scripts/setup installs it"
-    subprocess.run([proto, f"--python_out={made}", "-I", ROOT / "proto", "native.proto"], check=True)
-    sys.path[:0] = [str(made), str(ROOT / "examples" / "python")]
-    yield importlib.import_module("cafka_client")
-    del sys.path[:2]
 
 
 @pytest.fixture
