@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <malloc.h>
 
 namespace cafka::actors {
 
@@ -15,6 +16,7 @@ namespace {
 constexpr std::size_t jobs_per_request = 64; // small enough for progress and for sharing the work between openers
 constexpr std::int32_t max_deaths = 5;       // within …
 constexpr std::int64_t deaths_window_ms = 60'000;
+constexpr std::size_t trim_after = 1'000; // so many openings leave the allocator with memory that nobody will want again
 constexpr std::int64_t progress_interval_ms = 2'000;
 
 } // namespace
@@ -167,6 +169,8 @@ void broker::opened(std::vector<opened_log>& logs) {
     CAFKA_LOG_INFO("opened {} of {} partitions in {} ms", opened_, opened_ + opening_, now_ms - opening_since_ms_);
   }
   publish_routes();
+  if (opening_ == 0 && opened_ >= trim_after)
+    ::malloc_trim(0);
   check_stopped();
 }
 
