@@ -149,7 +149,8 @@ class Client:
     # ---- topics ----
 
     def create_topic(self, name, partitions=0, replication_factor=0, configs=None):
-        topic = native.NewTopic(name=name, partition_count=partitions, replication_factor=replication_factor, configs=configs or {})
+        values = [native.ConfigValue(name=key, value=value) for key, value in (configs or {}).items()]
+        topic = native.NewTopic(name=name, partition_count=partitions, replication_factor=replication_factor, configs=values)
         return checked(self.request(create_topics=native.CreateTopicsRequest(topics=[topic]))[0].topics[0])
 
     def describe_topic(self, name):

@@ -116,7 +116,11 @@ asio::awaitable<result<std::vector<topic_outcome>>> create_topics_on(std::shared
     topic->set_partition_count(one.partition_count);
     topic->set_replication_factor(one.replication_factor);
     fill_assignment(one.assignment, topic->mutable_assignment());
-    topic->mutable_configs()->insert(one.configs.begin(), one.configs.end());
+    for (const auto& [name, value] : one.configs) {
+      auto* config = topic->add_configs();
+      config->set_name(name);
+      config->set_value(value);
+    }
   }
   auto answer = co_await call(std::move(on), std::move(header), call_kind::change);
   if (!answer)
@@ -181,7 +185,8 @@ asio::awaitable<result<std::vector<topic_details>>> describe_topics_on(std::shar
       continue;
     }
     details.topic = description_of(one.topic());
-    details.topic->configs.insert(one.configs().begin(), one.configs().end());
+    for (const auto& config : one.configs())
+      details.topic->configs.insert_or_assign(config.name(), config.value());
   }
   if (names.empty())
     std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.name < b.name; });

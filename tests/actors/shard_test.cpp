@@ -106,10 +106,12 @@ CAF_TEST(an actor stays on its shard whoever sends) {
 CAF_TEST(a shard is drained with its queues full) {
   for (int round = 0; round < 20; ++round) {
     shard first{sys, 0}, second{sys, 1};
-    const auto into = std::make_shared<seen>();
+    const auto into_first = std::make_shared<seen>(), into_second = std::make_shared<seen>();
     std::vector<flush_listener> actors;
-    for (int i = 0; i < 10; ++i)
-      actors.push_back(spawn_on<counter>(sys, i % 2 == 0 ? &first : &second, into));
+    for (int i = 0; i < 5; ++i) {
+      actors.push_back(spawn_on<counter>(sys, &first, into_first));
+      actors.push_back(spawn_on<counter>(sys, &second, into_second));
+    }
     for (int i = 0; i < 2000; ++i)
       caf::anon_send(actors[static_cast<std::size_t>(i) % actors.size()], flush_outcome{i, errc::none, {}});
     first.start(); // only now, with everything queued
@@ -122,7 +124,8 @@ CAF_TEST(a shard is drained with its queues full) {
     }
     for (auto& actor : actors)
       self->wait_for(actor);
-    CAF_CHECK_EQUAL(into->ended, 10);
+    CAF_CHECK(into_first->one_thread && into_second->one_thread);
+    CAF_CHECK_EQUAL(into_first->ended + into_second->ended, 10);
   }
 }
 

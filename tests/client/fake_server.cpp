@@ -111,7 +111,8 @@ private:
   }
   void listen() {
     acceptor_.emplace(io_, tcp::endpoint{asio::ip::address_v4::loopback(), port_});
-    port_ = acceptor_->local_endpoint().port();
+    if (port_ == 0) // afterwards the same, and read by other threads
+      port_ = acceptor_->local_endpoint().port();
     accept();
   }
   void accept() {

@@ -126,7 +126,11 @@ void native_session::describe_topics(const request_header& request, const call& 
       auto& each = *response.add_topics();
       describe_topic(*each.mutable_topic(), topic);
       const auto& configs = image->configs(metadata::config_resource::topic, topic.name);
-      each.mutable_configs()->insert(configs.begin(), configs.end());
+      for (const auto& [name, value] : configs) {
+        auto& config = *each.add_configs();
+        config.set_name(name);
+        config.set_value(value);
+      }
     };
     if (asked.topics().empty())
       for (const auto& [name, topic] : image->topics())
@@ -153,7 +157,8 @@ void native_session::create_topics(const request_header& request, const call& to
     topic.replication_factor =
         static_cast<std::int16_t>(std::min<std::int32_t>(or_default(each.replication_factor()), std::numeric_limits<std::int16_t>::max()));
     topic.assignment = assignment_of(each.assignment());
-    topic.configs.insert(each.configs().begin(), each.configs().end());
+    for (const auto& config : each.configs())
+      topic.configs.insert_or_assign(config.name(), config.value());
   }
   with_.node.create_topics(
       std::move(topics), asked.validate_only(),
