@@ -105,7 +105,8 @@ public:
   // maximal_isr holds both. Send it to the controller and report back with exactly one of the three below.
   std::optional<isr_proposal> propose_isr(const std::vector<eligible_broker>& brokers, std::int64_t now_ms);
   bool on_isr_accepted(const leadership& committed, std::int64_t now_ms);
-  // Definitely not done: maximal_isr goes back. True if the high watermark moved.
+  // Refused by a controller that is at this very partition epoch, so that no earlier attempt was done either: maximal_isr goes back. True if the
+  // high watermark moved. Refused because the partition epoch is behind is on_isr_unknown(): what was missed may be this proposal, done.
   bool on_isr_refused(std::int64_t now_ms);
   // No answer: maximal_isr stays, and the same proposal is made again.
   void on_isr_unknown() noexcept { repeat_proposal_ = in_flight_.has_value(); }
