@@ -91,6 +91,13 @@ struct records {
   bool operator==(const records& other) const noexcept { return as_text(bytes) == as_text(other.bytes); }
 };
 
+// Record batches that the message does not hold: only their length is written, and the writer says at which byte of the output they belong.
+struct record_slot {
+  std::uint32_t size_bytes = 0;
+  std::uint32_t index = 0; // whatever tells the owner which batches are meant
+  bool operator==(const record_slot&) const = default;
+};
+
 // Stands in for a visitor in the concepts below, which only ask whether describe() is there.
 struct probe_visitor {
   template <class Owner, class T>

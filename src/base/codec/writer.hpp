@@ -15,10 +15,14 @@ public:
   }
   void write_unsigned_varint(std::uint32_t value) noexcept { size_ += unsigned_varlong_size(value); }
   void write_bytes(byte_span bytes) noexcept { size_ += bytes.size(); }
+  void write_slot(const record_slot& slot) noexcept { slot_bytes_ += slot.size_bytes; }
+  // Of the bytes that are written; what belongs into slots is counted apart.
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] std::size_t slot_bytes() const noexcept { return slot_bytes_; }
 
 private:
   std::size_t size_ = 0;
+  std::size_t slot_bytes_ = 0;
 };
 
 template <class Sink>
@@ -53,6 +57,9 @@ public:
       sink_.write_bytes(as_byte_span(value));
     } else if constexpr (std::same_as<T, records>) {
       write_value(value.bytes, spec);
+    } else if constexpr (std::same_as<T, record_slot>) {
+      write_length<std::int32_t>(value.size_bytes, compact);
+      sink_.write_slot(value);
     } else if constexpr (bytes_field<T>) {
       write_length<std::int32_t>(value.size(), compact);
       sink_.write_bytes(value);
