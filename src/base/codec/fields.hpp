@@ -77,6 +77,9 @@ struct field_spec {
 constexpr field_spec since(std::int16_t lowest) { return {.versions = {lowest}}; }
 constexpr field_spec in_versions(std::int16_t lowest, std::int16_t highest) { return {.versions = {lowest, highest}}; }
 
+// Kafka has no longer text, whatever form its length takes: readers refuse it, and writers cut it, since a peer could not read the rest either.
+inline constexpr std::size_t max_text_bytes = std::numeric_limits<std::int16_t>::max();
+
 struct raw_tagged_field {
   std::uint32_t tag = 0;
   byte_vector data;
