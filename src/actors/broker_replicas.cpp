@@ -103,6 +103,7 @@ open_job broker::make_job(const uuid& topic_id, const topic& of, const replica& 
   job.options.log_start_offset = what.marks->log_start_offset;
   job.options.clean = clean;
   job.options.now_ms = with_->time->wall_ms();
+  job.producers.expiration_ms = with_->config->producer_id_expiration_ms;
   job.options.report = [](std::string_view message) { CAFKA_LOG_INFO("{}", message); };
   return job;
 }
@@ -175,7 +176,8 @@ void broker::serve(const uuid& topic_id, topic& of, replica& what, log_box& log)
   start->name = what.name;
   start->topic_id = topic_id;
   start->environment = directory.environment;
-  start->log = std::move(*log);
+  start->log = std::move(log->log);
+  start->producers = std::move(log->producers);
   start->settings = of.settings;
   start->marks = what.marks;
   what.actor = spawn_on<partition>(system(), shard_of(topic_id, what.name.partition), std::move(start));

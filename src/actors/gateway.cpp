@@ -109,4 +109,8 @@ void gateway::describe_configs(metadata::config_key resource, net::completion<st
   done(actors::describe_configs(*with_.config, *with_.image->load(), resource));
 }
 
+void gateway::init_producer_id(net::completion<net::producer_id_and_epoch> done) {
+  caf::anon_send(with_.metadata, metadata_request{init_producer_id_request{std::move(done)}});
+}
+
 } // namespace cafka::actors

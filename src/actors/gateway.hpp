@@ -47,6 +47,7 @@ public:
   void alter_configs(std::vector<metadata::alter_config> changes, bool validate_only,
                      net::completion<std::vector<metadata::config_outcome>> done) override;
   void describe_configs(metadata::config_key resource, net::completion<std::vector<metadata::config_entry>> done) override;
+  void init_producer_id(net::completion<net::producer_id_and_epoch> done) override;
 
 private:
   // Null, with the reason in `why`, if no actor of this node serves the partition.

@@ -5,7 +5,9 @@
 #include "actors/partition_marks.hpp"
 #include "actors/partition_settings.hpp"
 #include "actors/replies.hpp"
+#include "metadata/controller.hpp"
 #include "metadata/image.hpp"
+#include "replication/producer_state.hpp"
 #include "storage/partition_log.hpp"
 
 #include <caf/allowed_unsafe_message_type.hpp>
@@ -151,6 +153,7 @@ using flusher_actor =
 struct open_job {
   std::string directory;
   storage::log_open_options options;
+  replication::producer_limits producers;
 };
 
 // Order of the jobs is kept. Opening blocks: recovery may read gigabytes.
@@ -158,8 +161,12 @@ struct open_request {
   std::vector<open_job> jobs;
 };
 
-// A log in transit from the opener to its partition's actor.
-using log_box = std::shared_ptr<std::unique_ptr<storage::partition_log>>;
+// A log, and what it says of producers, in transit from the opener to its partition's actor.
+struct open_partition {
+  std::unique_ptr<storage::partition_log> log;
+  replication::producer_state producers;
+};
+using log_box = std::shared_ptr<open_partition>;
 
 struct opened_log {
   topic_partition name;
@@ -235,9 +242,18 @@ struct stop_metadata {
 // From itself: this node's own broker may have caught up.
 struct heartbeat_now {};
 
+// A producer id that nobody was given before.
+struct init_producer_id_request {
+  completion_reply<net::producer_id_and_epoch> done;
+};
+// From itself: the block of producer ids that was asked for is committed, or its fate is unknown.
+struct producer_ids_allocated {
+  metadata::producer_id_block block;
+};
+
 struct metadata_request {
   std::variant<std::monostate, create_topics_request, delete_topics_request, create_partitions_request, alter_configs_request,
-               start_metadata, stop_metadata, heartbeat_now>
+               start_metadata, stop_metadata, heartbeat_now, init_producer_id_request, producer_ids_allocated>
       what;
 };
 

@@ -13,6 +13,7 @@ namespace cafka::actors {
 namespace {
 
 constexpr auto tick_interval = std::chrono::milliseconds(500);
+constexpr std::size_t max_waiting_for_producer_ids = 10'000;
 
 metadata::controller_config controller_config_of(const node_config& node) {
   metadata::controller_config config;
@@ -44,6 +45,7 @@ void metadata_keeper::on_exit() {
   for (auto& each : parked_)
     each.done(errc::not_controller);
   parked_.clear();
+  waiting_for_producer_ids_.clear(); // each answers as it goes
   with_->log.reset();
   with_->broker = nullptr;
   with_->flusher = nullptr;
@@ -137,6 +139,58 @@ void metadata_keeper::obey(create_partitions_request& request) {
 
 void metadata_keeper::obey(alter_configs_request& request) {
   conclude(controller_.alter_configs(request.changes), request.validate_only, std::move(request.done));
+}
+
+// -- producer ids -----------------------------------------------------------------------------------------------------
+
+void metadata_keeper::obey(init_producer_id_request& request) {
+  if (next_producer_id_ < end_producer_id_) {
+    request.done.deliver(net::producer_id_and_epoch{next_producer_id_++, 0});
+    return;
+  }
+  if (waiting_for_producer_ids_.size() >= max_waiting_for_producer_ids) {
+    request.done.deliver(fail(errc::too_many_requests, "too many producers wait for an id already"));
+    return;
+  }
+  waiting_for_producer_ids_.push_back(std::move(request.done));
+  if (!allocating_producer_ids_)
+    allocate_producer_ids();
+}
+
+// No id is used before the record that takes its block away from everyone else is committed.
+void metadata_keeper::allocate_producer_ids() {
+  allocating_producer_ids_ = true;
+  const auto tell = [self = caf::actor_cast<metadata_actor>(this)](metadata::producer_id_block block) {
+    caf::anon_send(self, metadata_request{producer_ids_allocated{std::move(block)}});
+  };
+  auto decision = controller_.allocate_producer_ids(with_->config->id, broker_epoch_);
+  if (decision.outcome.code == errc::none && !append(decision.records))
+    decision.outcome = {errc::kafka_storage_error, "the metadata log cannot be written", -1, 0};
+  if (decision.outcome.code != errc::none) {
+    tell(std::move(decision.outcome));
+    return;
+  }
+  park(controller_.answer_after(), [tell, block = std::move(decision.outcome)](errc code) mutable {
+    if (code != errc::none)
+      block = {code, "the controller went away", -1, 0};
+    tell(std::move(block));
+  });
+}
+
+void metadata_keeper::obey(producer_ids_allocated& outcome) {
+  allocating_producer_ids_ = false;
+  const auto& block = outcome.block;
+  if (block.code != errc::none) {
+    for (auto& each : std::exchange(waiting_for_producer_ids_, {}))
+      each.deliver(fail(errc::coordinator_not_available, "no producer id now: " + error{block.code, block.message}.to_string()));
+    return;
+  }
+  next_producer_id_ = block.first;
+  end_producer_id_ = block.first + block.count;
+  for (; !waiting_for_producer_ids_.empty() && next_producer_id_ < end_producer_id_; waiting_for_producer_ids_.pop_front())
+    waiting_for_producer_ids_.front().deliver(net::producer_id_and_epoch{next_producer_id_++, 0});
+  if (!waiting_for_producer_ids_.empty())
+    allocate_producer_ids();
 }
 
 // -- the quorum -------------------------------------------------------------------------------------------------------

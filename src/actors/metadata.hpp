@@ -53,10 +53,14 @@ private:
   void obey(start_metadata& request);
   void obey(stop_metadata& request);
   void obey(heartbeat_now&) { heartbeat(); }
+  void obey(init_producer_id_request& request);
+  void obey(producer_ids_allocated& outcome);
   void obey(std::monostate&) {}
   // Appends what was decided, and answers once it is committed and acted upon.
   template <class Outcome>
   void conclude(metadata::decision<Outcome> decision, bool validate_only, completion_reply<Outcome> to);
+
+  void allocate_producer_ids();
 
   result<void> load();
   void carry_out(election::effects effects);
@@ -87,6 +91,10 @@ private:
     answer done;
   };
   std::deque<parked_answer> parked_; // ascending offset
+  // Producer ids of the last committed block that are still to be given out: [next, end). What is left of it at a restart is never used.
+  std::int64_t next_producer_id_ = 0, end_producer_id_ = 0;
+  bool allocating_producer_ids_ = false;
+  std::deque<completion_reply<net::producer_id_and_epoch>> waiting_for_producer_ids_; // for the next block; bounded
   bool flush_in_flight_ = false;
   bool serve_when_applied_ = false;
   bool given_up_ = false;

@@ -254,6 +254,7 @@ std::shared_ptr<broker_start> node::parts::make_broker_start() {
     shared->board = &board;
     shared->load = &load;
     shared->checkpoint_interval_ms = config->recovery_point_checkpoint_interval_ms;
+    shared->producer_check_interval_ms = config->producer_id_expiration_check_interval_ms;
     shared->report = [this](directory_failed failure) { caf::anon_send(broker_handle, broker_order{std::move(failure)}); };
     actors.shared = shared;
     directory.environment = std::move(shared);

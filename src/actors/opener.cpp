@@ -1,20 +1,29 @@
 #include "actors/opener.hpp"
 
+#include "actors/producer_files.hpp"
+
 namespace cafka::actors {
+
+namespace {
+
+result<log_box> open_one(storage::file_pool& pool, const open_job& job) {
+  auto opened = std::make_shared<open_partition>();
+  CAFKA_TRY_ASSIGN(log, storage::partition_log::open(pool, job.directory, job.options));
+  opened->log = std::move(log);
+  CAFKA_TRY_ASSIGN(producers, load_producers(*opened->log, job.producers, job.options));
+  opened->producers = std::move(producers);
+  return opened;
+}
+
+} // namespace
 
 opener_actor::behavior_type open_logs(opener_actor::pointer, storage::file_pool* pool) {
   return {
       [pool](const open_request& request) {
         open_outcome outcome;
         outcome.logs.reserve(request.jobs.size());
-        for (const auto& job : request.jobs) {
-          auto log = storage::partition_log::open(*pool, job.directory, job.options);
-          if (log)
-            outcome.logs.push_back(
-                {job.options.name, job.options.topic_id, std::make_shared<std::unique_ptr<storage::partition_log>>(std::move(*log))});
-          else
-            outcome.logs.push_back({job.options.name, job.options.topic_id, tl::unexpected<error>(std::move(log.error()))});
-        }
+        for (const auto& job : request.jobs)
+          outcome.logs.push_back({job.options.name, job.options.topic_id, open_one(*pool, job)});
         return outcome;
       },
   };

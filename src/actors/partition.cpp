@@ -1,6 +1,7 @@
 // The partition actor's orders, maintenance and end.
 #include "actors/partition.hpp"
 
+#include "actors/producer_files.hpp"
 #include "base/log.hpp"
 
 #include <caf/send.hpp>
@@ -17,7 +18,11 @@ partition::partition(caf::actor_config& config, shard* home, std::shared_ptr<par
       log_(std::move(start->log)),
       settings_(std::move(start->settings)),
       marks_(std::move(start->marks)),
-      leader_(environment_->node, core_config()) {
+      leader_(environment_->node, core_config()),
+      producers_(std::move(start->producers)) {
+  log_->on_roll([this](std::int64_t base_offset) { return snapshot_at_roll(*log_, producers_, base_offset); });
+  if (!producers_.empty())
+    producers_due_ms_ = environment_->time->wall_ms() + environment_->producer_check_interval_ms;
   // Recovery has synced what it found: all of it is behind the recovery point now.
   marks_->recovery_point.store(log_->flushed_end_offset(), std::memory_order_release);
   marks_->log_start_offset.store(log_->log_start_offset(), std::memory_order_release);
@@ -127,7 +132,14 @@ void partition::obey(maintain&) {
     if (flush_due_ms_ <= wall_ms)
       request_flush();
   }
+  if (producers_due_ms_ <= wall_ms)
+    expire_producers(wall_ms);
   update_maintenance_due();
+}
+
+void partition::expire_producers(std::int64_t wall_ms) {
+  producers_.expire(wall_ms);
+  producers_due_ms_ = producers_.empty() ? never_ms : wall_ms + environment_->producer_check_interval_ms;
 }
 
 void partition::update_maintenance_due() {
@@ -135,14 +147,14 @@ void partition::update_maintenance_due() {
   // Never at once again: what could not be done now is not hammered at.
   const auto soonest_ms = environment_->time->wall_ms() + 1000;
   const auto log_due_ms = log_->next_maintenance_ms();
-  const auto due_ms = std::min(log_due_ms, flush_due_ms_);
+  const auto due_ms = std::min({log_due_ms, flush_due_ms_, producers_due_ms_});
   marks_->set_maintenance_due(due_ms == never_ms ? never_ms : std::max(due_ms, soonest_ms), *environment_->board);
 }
 
 void partition::obey(close_partition& order) {
   auto outcome = result<void>{};
   if (order.flush && offline_reason_.empty()) {
-    outcome = log_->close();
+    outcome = snapshot_at_close(*log_, producers_).and_then([&] { return log_->close(); });
     if (outcome) {
       // What was waiting for the disk has reached it.
       marks_->recovery_point.store(log_->log_end_offset(), std::memory_order_release);

@@ -10,6 +10,7 @@
 #include "actors/shard_actor.hpp"
 #include "base/clock.hpp"
 #include "replication/partition_leader.hpp"
+#include "replication/producer_state.hpp"
 
 #include <caf/typed_event_based_actor.hpp>
 
@@ -28,6 +29,7 @@ struct partition_environment {
   const clock* time = nullptr;
   maintenance_board* board = nullptr;
   node_load* load = nullptr;
+  std::int64_t producer_check_interval_ms = 600'000; // producer.id.expiration.check.interval.ms
   std::int64_t checkpoint_interval_ms = 60'000; // how long data may stay unsynced where no acknowledgement depends on it
   std::function<void(directory_failed)> report; // an append met an I/O error; from any thread
 };
@@ -37,6 +39,7 @@ struct partition_start {
   uuid topic_id;
   std::shared_ptr<const partition_environment> environment;
   std::unique_ptr<storage::partition_log> log;
+  replication::producer_state producers; // as the log has them
   settings_ptr settings;
   marks_ptr marks;
 };
@@ -59,8 +62,11 @@ private:
   // Writes.
   void produce(produce_request& request);
   [[nodiscard]] refusal refuse_write(const net::produce_task& task);
+  // Answers what its producer may not send, or has sent before. True if it did.
+  bool answer_by_producer(produce_request& request, const storage::batch_header& header);
   bool append(produce_request& request, storage::checked_batch& batch, std::int64_t wall_ms);
-  void acknowledge(produce_request& request, const storage::checked_batch& batch);
+  // Now, or once everything below `end_offset` is committed.
+  void acknowledge(produce_request& request, net::produce_outcome outcome, std::int64_t end_offset);
   void finish(const replication::released_ack& ack);
   void finish_all(std::vector<replication::released_ack>& released);
   void fail_parked(errc code, const std::string& message);
@@ -97,6 +103,7 @@ private:
   void adopt_core_config();
   void save_start_offset();
   void update_maintenance_due();
+  void expire_producers(std::int64_t wall_ms);
   void expire();
   void arm_tick(std::int64_t deadline_ms);
 
@@ -109,6 +116,8 @@ private:
   settings_ptr settings_;
   marks_ptr marks_;
   replication::partition_leader leader_;
+  replication::producer_state producers_; // of everything in log_
+  std::int64_t producers_due_ms_ = never_ms; // wall; when to look for expired ones
   std::string offline_reason_; // empty: online
 
   parked_produces parked_;

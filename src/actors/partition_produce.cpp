@@ -30,6 +30,9 @@ void partition::produce(produce_request& request) {
     request.reply.fail(batch.error().code, std::move(batch.error().detail));
     return;
   }
+  if (batch->header.producer_id != storage::no_producer_id || batch->header.is_transactional())
+    if (answer_by_producer(request, batch->header))
+      return;
   const auto waits = task.acks == net::required_acks::all;
   if (waits && !environment_->load->parked_produces.try_add()) {
     request.reply.fail(errc::too_many_requests, "not written: the node already has too many requests waiting for the disk");
@@ -42,8 +45,41 @@ void partition::produce(produce_request& request) {
   }
   // The bytes are in the log: what waits from here on holds no request memory.
   request.task.owner.reset();
-  acknowledge(request, *batch);
-  flush_by_policy(batch->header.record_count);
+  const auto& header = batch->header;
+  net::produce_outcome outcome;
+  outcome.base_offset = header.base_offset;
+  outcome.log_append_time_ms = header.time_type() == storage::timestamp_type::log_append_time ? header.max_timestamp : -1;
+  acknowledge(request, std::move(outcome), header.last_offset() + 1);
+  flush_by_policy(header.record_count);
+}
+
+bool partition::answer_by_producer(produce_request& request, const storage::batch_header& header) {
+  if (header.is_transactional()) {
+    request.reply.fail(errc::transactional_id_authorization_failed,
+                       name_.to_string() + ": a transactional batch without a transactional id");
+    return true;
+  }
+  const auto seen = producers_.check(header);
+  switch (seen.verdict) {
+  case replication::producer_verdict::fresh: return false;
+  case replication::producer_verdict::refused:
+    request.reply.set_may_be_written(seen.may_be_written);
+    request.reply.fail(seen.code, name_.to_string() + ": " + seen.detail);
+    return true;
+  case replication::producer_verdict::duplicate: break;
+  }
+  // It lies in the log, perhaps uncommitted: whoever sends it again waits like whoever sent it first, or would be told what can still be lost.
+  request.reply.set_may_be_written(true);
+  if (request.task.acks == net::required_acks::all && !environment_->load->parked_produces.try_add()) {
+    request.reply.fail(errc::too_many_requests, "the node already has too many requests waiting for the disk");
+    return true;
+  }
+  request.task.owner.reset();
+  net::produce_outcome outcome;
+  outcome.base_offset = seen.base_offset;
+  outcome.log_append_time_ms = seen.timestamp; // Kafka's answer, under CreateTime too
+  acknowledge(request, std::move(outcome), seen.last_offset + 1);
+  return true;
 }
 
 bool partition::append(produce_request& request, storage::checked_batch& batch, std::int64_t wall_ms) {
@@ -63,22 +99,25 @@ bool partition::append(produce_request& request, storage::checked_batch& batch, 
     return false;
   }
   leader_.on_appended(log_->log_end_offset(), now_ms());
+  if (header.producer_id != storage::no_producer_id) {
+    producers_.append(header);
+    if (producers_due_ms_ == never_ms) {
+      producers_due_ms_ = wall_ms + environment_->producer_check_interval_ms;
+      update_maintenance_due();
+    }
+  }
   return true;
 }
 
-void partition::acknowledge(produce_request& request, const storage::checked_batch& batch) {
-  const auto& header = batch.header;
-  net::produce_outcome outcome;
-  outcome.base_offset = header.base_offset;
-  outcome.log_append_time_ms = header.time_type() == storage::timestamp_type::log_append_time ? header.max_timestamp : -1;
+void partition::acknowledge(produce_request& request, net::produce_outcome outcome, std::int64_t end_offset) {
   outcome.log_start_offset = log_->log_start_offset();
-  outcome.leader_epoch = header.leader_epoch;
+  outcome.leader_epoch = leader_.leader_epoch();
   const auto deadline_ms = request.task.deadline_monotonic_ms;
   if (request.task.acks != net::required_acks::all) {
     request.reply.deliver(std::move(outcome));
   } else {
     const auto token = parked_.add({std::move(outcome), std::move(request.reply)});
-    if (leader_.park(token, header.last_offset() + 1, deadline_ms))
+    if (leader_.park(token, end_offset, deadline_ms))
       arm_tick(deadline_ms);
     else
       finish({token, errc::none});

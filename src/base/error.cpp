@@ -44,6 +44,8 @@ constexpr row rows[] = {
     {errc::out_of_order_sequence_number, "OUT_OF_ORDER_SEQUENCE_NUMBER", self, false},
     {errc::duplicate_sequence_number, "DUPLICATE_SEQUENCE_NUMBER", self, false},
     {errc::invalid_producer_epoch, "INVALID_PRODUCER_EPOCH", self, false},
+    {errc::invalid_txn_state, "INVALID_TXN_STATE", self, false},
+    {errc::transactional_id_authorization_failed, "TRANSACTIONAL_ID_AUTHORIZATION_FAILED", self, false},
     {errc::kafka_storage_error, "KAFKA_STORAGE_ERROR", self, true},
     {errc::log_dir_not_found, "LOG_DIR_NOT_FOUND", self, false},
     {errc::unknown_producer_id, "UNKNOWN_PRODUCER_ID", self, false},

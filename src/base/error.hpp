@@ -41,6 +41,8 @@ enum class errc : std::int32_t {
   out_of_order_sequence_number = 45,
   duplicate_sequence_number = 46,
   invalid_producer_epoch = 47,
+  invalid_txn_state = 48,
+  transactional_id_authorization_failed = 53,
   kafka_storage_error = 56,
   log_dir_not_found = 57,
   unknown_producer_id = 59,

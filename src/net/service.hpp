@@ -109,6 +109,11 @@ struct node_description {
   std::int64_t max_fetch_bytes = 0; // fetch.max.bytes
 };
 
+struct producer_id_and_epoch {
+  std::int64_t producer_id = -1;
+  std::int16_t producer_epoch = -1;
+};
+
 class service {
 public:
   virtual ~service() = default;
@@ -138,6 +143,10 @@ public:
   virtual void alter_configs(std::vector<metadata::alter_config> changes, bool validate_only,
                              completion<std::vector<metadata::config_outcome>> done) = 0;
   virtual void describe_configs(metadata::config_key resource, completion<std::vector<metadata::config_entry>> done) = 0;
+
+  // For a producer that is idempotent and not transactional: an id that nobody was given before, in this cluster's life, and epoch 0. Whatever
+  // id and epoch the producer had, it gets a new one, as from Kafka: an epoch is bumped by the producer itself. Retriable errors only.
+  virtual void init_producer_id(completion<producer_id_and_epoch> done) = 0;
 };
 
 } // namespace cafka::net

@@ -93,6 +93,7 @@ result<std::unique_ptr<partition_log>> partition_log::open(file_pool& pool, std:
   // A directory that never held anything may be known to the page cache alone.
   if (created || (!options.clean && s->size_bytes() == 0))
     s->parent_changed = s->generation;
+  CAFKA_TRY(s->tidy_snapshots(listed->snapshots));
   CAFKA_TRY(s->keep_metadata(options, write_id, listed->has_metadata));
   return std::unique_ptr<partition_log>{new partition_log{std::move(s)}};
 }
@@ -195,6 +196,8 @@ result<bool> partition_log::state::must_roll(const batch_header& header, std::in
 }
 
 result<void> partition_log::state::roll_at(std::int64_t base_offset, std::int64_t now_ms) {
+  if (roll_hook)
+    CAFKA_TRY(roll_hook(base_offset));
   segment fresh{base_offset, now_ms};
   const auto name = fresh.path(place(), log_suffix);
   CAFKA_TRY(fresh.pin(place()));

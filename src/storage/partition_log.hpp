@@ -8,6 +8,7 @@
 #include "base/ids.hpp"
 #include "storage/file_pool.hpp"
 #include "storage/log_config.hpp"
+#include "storage/producer_snapshot.hpp"
 #include "storage/record_batch.hpp"
 
 #include <functional>
@@ -125,6 +126,24 @@ public:
   result<void> truncate_to(std::int64_t offset);
   // Empties the log and begins it at `offset` (a follower too far behind); syncs.
   result<void> start_over_at(std::int64_t offset);
+
+  // -- what is known of producers: kept by the owner, its snapshots lie beside the segments --
+
+  // Offsets of the snapshots on disk, ascending, none past the end. A segment that goes takes the one at its base along, truncation those past
+  // the new end, and opening every one that is neither at a segment's base nor the newest past the last of them.
+  [[nodiscard]] const std::vector<std::int64_t>& producer_snapshots() const noexcept;
+  // bad_format: void (torn, damaged, lying); not_found. The caller removes it and looks for an older one.
+  result<std::vector<producer_snapshot_entry>> read_producer_snapshot(std::int64_t offset) const;
+  // Takes the name at once and is durable with the next ticket: torn before that it is void, by its CRC, and the log says the same.
+  result<void> write_producer_snapshot(std::int64_t offset, std::span<const producer_snapshot_entry> entries);
+  result<void> remove_producer_snapshot(std::int64_t offset);
+  // Called before each new segment, with its base offset, when all before is appended and nothing is retired yet: time for a snapshot.
+  // Its error is the roll's, and so the append's. It may call nothing here but write_producer_snapshot.
+  void on_roll(std::function<result<void>(std::int64_t base_offset)> hook);
+  // Headers of all batches from the one that holds `offset`, or the first after it, and what control batches say of a transaction's end.
+  // Below log_start_offset too, as far as segments reach. corrupt_message: what lies there is damaged.
+  using header_visitor = std::function<void(const batch_header& header, const std::optional<transaction_marker>& marker)>;
+  result<void> walk_headers(std::int64_t offset, const header_visitor& visit);
 
   // Retires segments beyond retention.ms and retention.bytes whose records are all below `high_watermark`. Returns how many.
   // The renames of several at once become durable in order: each but the first costs a sync of the directory.

@@ -18,6 +18,8 @@ struct partition_log::state {
   log_config config;
   std::vector<segment> segments; // by base offset, without gaps unless compacted; the last is written to
   leader_epoch_cache epochs;
+  std::vector<std::int64_t> producer_snapshots; // ascending
+  std::function<result<void>(std::int64_t)> roll_hook;
   std::int64_t log_start_offset = 0;
   std::int64_t flushed_end_offset = 0;
   std::int64_t latest_now_ms = 0;
@@ -87,7 +89,11 @@ struct partition_log::state {
   result<void> write_epochs_durably();
   // Lowers what is flushed, and what tickets under way may prove.
   void forget_flushes_past(std::int64_t offset) noexcept;
+  // Which snapshots that were found may stay.
+  result<void> tidy_snapshots(const std::vector<std::int64_t>& found);
+  result<void> remove_snapshot(std::int64_t offset);
   result<void> remove_snapshots_past(std::int64_t offset);
+  void forget_snapshot(std::int64_t offset) { std::erase(producer_snapshots, offset); }
   result<void> start_over(std::int64_t offset);
 };
 

@@ -21,6 +21,7 @@ result<void> partition_log::state::retire_oldest(std::int64_t now_ms) {
   CAFKA_TRY(retire_segment_files(pool, directory, segments.front().base_offset(), paths));
   for (auto& path : paths)
     retired.push_back({std::move(path), later(now_ms, config.file_delete_delay_ms)});
+  forget_snapshot(segments.front().base_offset());
   segments.erase(segments.begin());
   touch_directory();
   last_retirement = generation;
@@ -38,6 +39,7 @@ result<void> partition_log::state::remove_segment(std::size_t index) {
     pool.forget(name);
     CAFKA_TRY(pool.files().remove(name));
   }
+  forget_snapshot(base_offset);
   touch_directory();
   segments.erase(segments.begin() + static_cast<std::ptrdiff_t>(index));
   return {};
@@ -47,15 +49,6 @@ result<void> partition_log::state::write_epochs_durably() {
   CAFKA_TRY(pool.files().replace_text(directory + '/' + std::string{epoch_checkpoint_name}, epochs.to_text()));
   directory_proven = generation++;
   epochs_dirty = false;
-  return {};
-}
-
-// Kafka would take a snapshot of producers from past the end for true.
-result<void> partition_log::state::remove_snapshots_past(std::int64_t offset) {
-  CAFKA_TRY_ASSIGN(listing, list_partition(pool.files(), directory));
-  for (const auto at : listing.snapshots)
-    if (at > offset)
-      CAFKA_TRY(pool.files().remove(segment_path(directory, at, snapshot_suffix)));
   return {};
 }
 
@@ -113,6 +106,8 @@ result<void> partition_log::state::start_over(std::int64_t offset) {
   auto kept = std::find_if(segments.begin(), segments.end(), [=](const segment& s) { return s.base_offset() >= offset; });
   if (kept == segments.end() || kept->base_offset() != offset)
     kept = segments.insert(kept, segment{offset, latest_now_ms});
+  // What they say of producers is of the log that goes; the sync below makes it durable before anything else is.
+  CAFKA_TRY(remove_snapshots_past(-1));
   bool renamed = false;
   CAFKA_TRY(kept->cut(place(), 0, renamed));
   // The name of this file is all that holds the new start: it is durable before the others go, the oldest first.
@@ -131,7 +126,6 @@ result<void> partition_log::state::start_over(std::int64_t offset) {
   log_start_offset = offset;
   flushed_end_offset = offset;
   epochs = {};
-  CAFKA_TRY(remove_snapshots_past(offset));
   CAFKA_TRY(write_epochs_durably());
   failed = false;
   return {};

@@ -398,6 +398,20 @@ result<std::optional<batch_place>> segment::check_tail(const segment_place& plac
   return last;
 }
 
+result<void> segment::walk(const segment_place& place, std::int64_t offset, const batch_visitor& visit) {
+  CAFKA_TRY_ASSIGN(first, locate(place, offset));
+  if (!first)
+    return {};
+  CAFKA_TRY_ASSIGN(log, source(place));
+  batch_scanner scanner{*log, range_from(first->position)};
+  for (;;) {
+    CAFKA_TRY_ASSIGN(batch, scanner.next());
+    if (!batch)
+      return {};
+    CAFKA_TRY(visit(*log, *batch));
+  }
+}
+
 result<void> segment::rebuild(const segment_place& place, const std::function<void(const batch_place&)>& visit) {
   segment fresh{base_offset_, created_ms_};
   CAFKA_TRY_ASSIGN(log, source(place));

@@ -93,6 +93,9 @@ public:
   result<std::optional<batch_place>> check_tail(const segment_place& place);
   // Reads every header and builds both indexes anew, in memory. `visit` may be empty.
   result<void> rebuild(const segment_place& place, const std::function<void(const batch_place&)>& visit = {});
+  // Every batch from the one that holds `offset`, or the first after it, in order, as its header says; stops at the visitor's first error.
+  using batch_visitor = std::function<result<void>(const file& log, const batch_place& batch)>;
+  result<void> walk(const segment_place& place, std::int64_t offset, const batch_visitor& visit);
   // Forgets everything but the base, for a recovery that will note() every batch.
   void reset() noexcept;
 

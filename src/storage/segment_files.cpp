@@ -10,6 +10,7 @@ namespace cafka::storage {
 
 namespace {
 constexpr std::size_t digits = 20;
+constexpr std::string_view snapshot_temporary = ".snapshot.tmp";
 
 // The base offset and suffix of a segment's file; nullopt for any other name.
 std::optional<std::pair<std::int64_t, std::string_view>> parse_segment_name(std::string_view name) {
@@ -58,7 +59,8 @@ result<partition_listing> list_partition(file_system& files, const std::string& 
       index_names.emplace_back(parsed->first, entry.name);
     } else if (parsed && name.ends_with(deleted_suffix)) {
       listing.deleted.push_back(entry.name);
-    } else if ((parsed && name.ends_with(cleaned_suffix)) || name == "leader-epoch-checkpoint.tmp" || name == "partition.metadata.tmp") {
+    } else if ((parsed && (name.ends_with(cleaned_suffix) || suffix == snapshot_temporary)) || name == "leader-epoch-checkpoint.tmp" ||
+               name == "partition.metadata.tmp") {
       listing.unfinished.push_back(entry.name);
     } else if (parsed && name.ends_with(swap_suffix)) {
       listing.swaps.push_back(entry.name);

@@ -3,6 +3,7 @@
 #pragma once
 #include "actors/flusher.hpp"
 #include "actors/partition.hpp"
+#include "actors/producer_files.hpp"
 #include "support/faulting_file_system.hpp"
 #include "support/memory_file_system.hpp"
 
@@ -92,8 +93,9 @@ struct actors_fixture : test_coordinator_fixture<> {
     return std::make_shared<const partition_settings>(made);
   }
 
-  std::unique_ptr<storage::partition_log> open_log(std::int32_t number = 0) {
+  open_partition open_log(std::int32_t number = 0) {
     storage::log_open_options options;
+    options.clean = clean;
     options.name = {"topic", number};
     options.topic_id = topic_id_of(1);
     options.config = settings->log;
@@ -102,7 +104,10 @@ struct actors_fixture : test_coordinator_fixture<> {
     auto log = storage::partition_log::open(pool, "/data/topic-" + std::to_string(number), options);
     if (!log)
       CAF_FAIL("cannot open: " << log.error().to_string());
-    return std::move(*log);
+    auto producers = load_producers(**log, producer_limits, options);
+    if (!producers)
+      CAF_FAIL("cannot load producers: " << producers.error().to_string());
+    return {std::move(*log), std::move(*producers)};
   }
 
   partition_actor spawn_partition(std::int32_t number = 0) {
@@ -110,7 +115,9 @@ struct actors_fixture : test_coordinator_fixture<> {
     start->name = {"topic", number};
     start->topic_id = topic_id_of(1);
     start->environment = environment;
-    start->log = open_log(number);
+    auto opened = open_log(number);
+    start->log = std::move(opened.log);
+    start->producers = std::move(opened.producers);
     start->settings = settings;
     start->marks = marks;
     auto actor = spawn_on<partition>(sys, nullptr, std::move(start));
@@ -192,6 +199,8 @@ struct actors_fixture : test_coordinator_fixture<> {
   std::shared_ptr<partition_environment> environment = std::make_shared<partition_environment>();
   marks_ptr marks = std::make_shared<partition_marks>();
   settings_ptr settings;
+  replication::producer_limits producer_limits;
+  bool clean = false; // how the next partition finds its log
   std::vector<partition_actor> spawned;
   std::vector<directory_failed> failures;
   std::weak_ptr<const net::frame> last_frame;

@@ -2,6 +2,8 @@
 #include "actors/fixture.hpp"
 #include "actors/metadata.hpp"
 
+#include <set>
+
 using namespace cafka;
 using namespace cafka::actors;
 using namespace cafka::actors::test;
@@ -95,6 +97,19 @@ struct fixture : actors_fixture {
                                 [this](result<std::vector<metadata::topic_outcome>> r) { created.push_back(std::move(r)); }}}});
   }
 
+  void ask_for_producer_id(int how_many = 1) {
+    for (int i = 0; i < how_many; ++i)
+      caf::anon_send(aut, metadata_request{init_producer_id_request{
+                              net::completion<net::producer_id_and_epoch>{[this](result<net::producer_id_and_epoch> r) {
+                                if (r && r->producer_epoch == 0)
+                                  ids.push_back(r->producer_id);
+                                else
+                                  id_errors.push_back(r ? errc::invalid_producer_epoch : r.error().code);
+                              }}}});
+  }
+
+  std::vector<std::int64_t> ids;
+  std::vector<errc> id_errors;
   std::shared_ptr<node_config> config = std::make_shared<node_config>();
   snapshot<metadata::image> image{std::make_shared<metadata::image>()};
   std::shared_ptr<updates> held = std::make_shared<updates>();
@@ -178,6 +193,81 @@ CAF_TEST(a failed flush of the metadata log ends the controller) {
   create("u");
   settle();
   CAF_CHECK(created[1].error().code == errc::not_controller);
+}
+
+CAF_TEST(no producer id is given before its block is committed) {
+  settle();
+  ask_for_producer_id(3);
+  run_only(aut);
+  CAF_CHECK(ids.empty()); // appended only
+  run_only(environment->flusher);
+  CAF_CHECK(ids.empty());
+  settle();
+  CAF_CHECK((ids == std::vector<std::int64_t>{0, 1, 2}));
+  CAF_CHECK_EQUAL(image.load()->next_producer_id(), 1000);
+  ask_for_producer_id();
+  run_only(aut);
+  CAF_CHECK_EQUAL(ids.size(), 4u); // from the same block: nothing to wait for
+  CAF_CHECK_EQUAL(image.load()->next_producer_id(), 1000);
+}
+
+CAF_TEST(producer ids go on in the next block and each is given once) {
+  settle();
+  ask_for_producer_id(2500); // all wait for the first block
+  settle();
+  ask_for_producer_id(600);
+  settle();
+  CAF_REQUIRE_EQUAL(ids.size(), 3100u);
+  std::sort(ids.begin(), ids.end());
+  for (std::size_t i = 0; i < ids.size(); ++i)
+    CAF_REQUIRE_EQUAL(ids[i], static_cast<std::int64_t>(i));
+  CAF_CHECK_EQUAL(image.load()->next_producer_id(), 4000);
+}
+
+CAF_TEST(no producer id comes again after a restart) {
+  std::set<std::int64_t> seen;
+  for (int round = 0; round < 4; ++round) {
+    settle();
+    ids.clear();
+    ask_for_producer_id(round == 2 ? 1001 : 5);
+    settle();
+    for (const auto id : ids)
+      CAF_CHECK(seen.insert(id).second);
+    if (round % 2 == 0) {
+      stop();
+    } else { // a crash: its actor ends without a word
+      caf::anon_send_exit(aut, caf::exit_reason::kill);
+      sched.run();
+      aut = nullptr;
+    }
+    image.publish(std::make_shared<metadata::image>());
+    start();
+  }
+  CAF_CHECK_EQUAL(seen.size(), 1016u);
+  CAF_CHECK(id_errors.empty());
+}
+
+CAF_TEST(as many may wait for producer ids as there is room for) {
+  settle();
+  ask_for_producer_id(10'003);
+  run_only(aut);
+  CAF_CHECK_EQUAL(id_errors.size(), 3u);
+  CAF_CHECK_EQUAL(id_errors.back(), errc::too_many_requests);
+  settle();
+  CAF_CHECK_EQUAL(ids.size(), 10'000u);
+}
+
+CAF_TEST(without a metadata log there are no producer ids) {
+  settle();
+  break_syncs();
+  ask_for_producer_id();
+  settle();
+  ask_for_producer_id();
+  settle();
+  CAF_CHECK(ids.empty());
+  CAF_REQUIRE_EQUAL(id_errors.size(), 2u);
+  CAF_CHECK_EQUAL(id_errors[0], errc::coordinator_not_available);
+  CAF_CHECK_EQUAL(id_errors[1], errc::coordinator_not_available);
 }
 
 CAF_TEST(nobody votes from a damaged quorum state) {

@@ -2,10 +2,12 @@
 #define CAF_SUITE node
 #include "actors/fixture.hpp"
 #include "actors/node.hpp"
+#include "support/producer_batches.hpp"
 
 #include <condition_variable>
 #include <future>
 #include <mutex>
+#include <set>
 
 using namespace cafka;
 using namespace cafka::actors;
@@ -89,7 +91,11 @@ struct fixture {
   }
   static void produce(node& to, const std::shared_ptr<waiting_sink>& sink, const uuid& topic, std::int32_t partition,
                       net::required_acks acks = net::required_acks::all) {
-    auto frame = std::make_shared<batch_frame>(make_batch("value", system_clock().wall_ms()));
+    produce_bytes(to, sink, topic, partition, make_batch("value", system_clock().wall_ms()), acks);
+  }
+  static void produce_bytes(node& to, const std::shared_ptr<waiting_sink>& sink, const uuid& topic, std::int32_t partition, byte_vector bytes,
+                            net::required_acks acks = net::required_acks::all) {
+    auto frame = std::make_shared<batch_frame>(std::move(bytes));
     net::produce_task task;
     task.partition = {topic, partition};
     task.acks = acks;
@@ -187,6 +193,54 @@ CAF_TEST(a clean stop and a kill both keep what was acknowledged) {
     CAF_CHECK_EQUAL(each.high_watermark, 3);
     CAF_CHECK_GREATER(each.leader_epoch, epoch); // every start opens a new one
   }
+  three->reset();
+}
+
+CAF_TEST(a producer s batches are stored once and its id is its own through stops and kills) {
+  std::set<std::int64_t> ids;
+  const auto new_id = [&](node& on) {
+    awaited<net::producer_id_and_epoch> given;
+    on.door().init_producer_id(given.completion());
+    auto id = given.get();
+    if (!id)
+      CAF_FAIL(id.error().to_string());
+    CAF_CHECK_EQUAL(id->producer_epoch, 0);
+    CAF_CHECK(ids.insert(id->producer_id).second);
+    return id->producer_id;
+  };
+  uuid topic;
+  const auto offset_of = [&](node& on, std::int64_t id, std::int32_t sequence) {
+    auto sink = std::make_shared<waiting_sink>();
+    produce_bytes(on, sink, topic, 0, build({.id = id, .sequence = sequence, .timestamp = system_clock().wall_ms()}).bytes);
+    const auto answer = sink->wait_produced(1).front();
+    return answer.code == errc::none ? answer.base_offset : -static_cast<std::int64_t>(answer.code);
+  };
+  auto one = start();
+  topic = create(*one, "once").topic_id;
+  const auto id = new_id(*one);
+  for (std::int32_t i = 0; i < 3; ++i)
+    CAF_CHECK_EQUAL(offset_of(*one, id, i), i);
+  CAF_CHECK_EQUAL(offset_of(*one, id, 0), 0);
+  CAF_CHECK(one->stop());
+  one.reset();
+
+  auto two = start();
+  CAF_CHECK_EQUAL(offset_of(*two, id, 2), 2); // sent again after the restart
+  CAF_CHECK_EQUAL(offset_of(*two, id, 4), -45);
+  CAF_CHECK_EQUAL(offset_of(*two, id, 3), 3);
+  CAF_CHECK_EQUAL(offset_of(*two, new_id(*two), 0), 4);
+  auto survived = disk.copy(); // as a killed process leaves it
+  two.reset();
+  faulting_file_system killed{*survived};
+  node_environment environment;
+  environment.files = &killed;
+  auto three = node::start(config, environment);
+  CAF_REQUIRE(three.has_value());
+  CAF_CHECK_EQUAL(offset_of(**three, id, 3), 3);
+  CAF_CHECK_EQUAL(offset_of(**three, id, 2), 2);
+  CAF_CHECK_EQUAL(offset_of(**three, id, 4), 5);
+  new_id(**three);
+  new_id(**three);
   three->reset();
 }
 

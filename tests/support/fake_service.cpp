@@ -285,6 +285,10 @@ void fake_service::alter_configs(std::vector<metadata::alter_config> changes, bo
   });
 }
 
+void fake_service::init_producer_id(net::completion<net::producer_id_and_epoch> done) {
+  answer([this, done = std::move(done)] { done(net::producer_id_and_epoch{next_producer_id_++, 0}); });
+}
+
 void fake_service::describe_configs(metadata::config_key resource, net::completion<std::vector<metadata::config_entry>> done) {
   answer([resource = std::move(resource), done = std::move(done)] {
     if (resource.name == "absent") {

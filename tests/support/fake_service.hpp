@@ -75,6 +75,7 @@ public:
   void alter_configs(std::vector<metadata::alter_config> changes, bool validate_only,
                      net::completion<std::vector<metadata::config_outcome>> done) override;
   void describe_configs(metadata::config_key resource, net::completion<std::vector<metadata::config_entry>> done) override;
+  void init_producer_id(net::completion<net::producer_id_and_epoch> done) override;
 
 private:
   struct partition_state {
@@ -96,6 +97,7 @@ private:
   std::deque<std::function<void()>> held_;
   errc produce_error_ = errc::none;
   bool throws_ = false;
+  std::int64_t next_producer_id_ = 0;
 };
 
 } // namespace cafka::test

@@ -180,8 +180,6 @@ constexpr std::string_view node_names[] = {
     "password.encoder.secret",
     "port",
     "principal.builder.class",
-    "producer.id.expiration.check.interval.ms",
-    "producer.id.expiration.ms",
     "producer.purgatory.purge.interval.requests",
     "queued.max.requests",
     "quota.consumer.default",

@@ -42,6 +42,8 @@ bool visit_members(node_config& c, Visit visit) {
          visit("fetch.max.parked", c.max_parked_fetches) || visit("shards", c.shards) || visit("open.files.max", c.open_files_max) ||
          visit("num.recovery.threads.per.data.dir", c.recovery_threads_per_log_dir) ||
          visit("log.retention.check.interval.ms", c.retention_check_interval_ms) ||
+         visit("producer.id.expiration.ms", c.producer_id_expiration_ms) ||
+         visit("producer.id.expiration.check.interval.ms", c.producer_id_expiration_check_interval_ms) ||
          visit("log.flush.offset.checkpoint.interval.ms", c.recovery_point_checkpoint_interval_ms) ||
          visit("log.flush.start.offset.checkpoint.interval.ms", c.log_start_offset_checkpoint_interval_ms) ||
          visit("replica.high.watermark.checkpoint.interval.ms", c.high_watermark_checkpoint_interval_ms) ||

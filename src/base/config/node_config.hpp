@@ -82,6 +82,8 @@ struct node_config {
 
   // Background work.
   std::int64_t retention_check_interval_ms = 300'000;                // log.retention.check.interval.ms
+  std::int32_t producer_id_expiration_ms = 86'400'000;               // producer.id.expiration.ms
+  std::int32_t producer_id_expiration_check_interval_ms = 600'000;   // producer.id.expiration.check.interval.ms
   std::int64_t recovery_point_checkpoint_interval_ms = 60'000;       // log.flush.offset.checkpoint.interval.ms
   std::int64_t log_start_offset_checkpoint_interval_ms = 60'000;     // log.flush.start.offset.checkpoint.interval.ms
   std::int64_t high_watermark_checkpoint_interval_ms = 5'000;        // replica.high.watermark.checkpoint.interval.ms

@@ -496,6 +496,23 @@ constexpr key_spec topic_rows[] = {
 };
 
 constexpr key_spec store_rows[] = {
+    {.name = "producer.id.expiration.ms",
+     .type = int32,
+     .default_value = "86400000",
+     .unit = "ms",
+     .min = 1,
+     .section = record_section,
+     .meaning = "How long a partition remembers an idempotent producer after its last batch, by that batch's newest timestamp. One that "
+                "comes back "
+                "later may begin with any sequence, and a batch that it sends again is not recognised."},
+    {.name = "producer.id.expiration.check.interval.ms",
+     .type = int32,
+     .default_value = "600000",
+     .unit = "ms",
+     .min = 1,
+     .section = record_section,
+     .meaning = "How often a partition that knows producers forgets the expired ones."},
+
     {.name = "durability",
      .topic_name = "durability",
      .type = text,
