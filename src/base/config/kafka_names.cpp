@@ -148,7 +148,6 @@ constexpr std::string_view node_names[] = {
     "log.message.timestamp.difference.max.ms",
     "max.connection.creation.rate",
     "max.connections.per.ip.overrides",
-    "max.incremental.fetch.session.cache.slots",
     "max.request.partition.size.limit",
     "metadata.log.segment.min.bytes",
     "metadata.max.idle.interval.ms",

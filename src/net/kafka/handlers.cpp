@@ -26,8 +26,10 @@ constexpr route usual() {
 
 // In ascending order of keys.
 constexpr std::array routes{
-    usual<metadata_request>(),
-    usual<api_versions_request>(),
+    route{api_key::produce, handle_produce}, route{api_key::fetch, handle_fetch},
+    usual<list_offsets_request>(),           usual<metadata_request>(),
+    usual<find_coordinator_request>(),       usual<api_versions_request>(),
+    usual<init_producer_id_request>(),       usual<offset_for_leader_epoch_request>(),
     usual<describe_cluster_request>(),
 };
 static_assert(std::ranges::is_sorted(routes, {}, &route::key));
