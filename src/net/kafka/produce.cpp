@@ -66,7 +66,8 @@ private:
 
   static void fill(produce_response::partition& row, std::int32_t number, produce_outcome& outcome) {
     row.index = number;
-    row.error_code = error_code_of(outcome.code);
+    // Of Kafka's codes for "not written, try again" this is the one that every client tries again at.
+    row.error_code = error_code_of(outcome.code == errc::too_many_requests ? errc::not_enough_replicas : outcome.code);
     row.base_offset = outcome.base_offset;
     row.log_append_time_ms = outcome.log_append_time_ms;
     row.log_start_offset = outcome.log_start_offset;
