@@ -65,6 +65,9 @@ enum class errc : std::int32_t {
   inconsistent_cluster_id = 104,
   ineligible_replica = 107,
   inconsistent_topic_id = 103,
+  fetch_session_topic_id_error = 106,
+  mismatched_endpoint_type = 114,
+  unsupported_endpoint_type = 115,
 
   // Internal causes. Each has one row in to_wire().
   io_error = 10000,          // the system refused a read or a write; detail names the call, the path and errno

@@ -1,5 +1,6 @@
 #include "net/server.hpp"
 
+#include "net/kafka/session.hpp"
 #include "net/native/session.hpp"
 #include "net/peer_log.hpp"
 
@@ -51,6 +52,8 @@ server_options server_options::from(const node_config& config) {
   options.connection.receive_buffer_bytes = config.socket_receive_buffer_bytes;
   options.pool.budget_bytes = static_cast<std::size_t>(config.queued_max_request_bytes);
   options.max_parked_fetches = static_cast<std::size_t>(config.max_parked_fetches);
+  options.max_fetch_sessions = static_cast<std::size_t>(config.max_fetch_sessions);
+  options.auto_create_topics = config.auto_create_topics;
   return options;
 }
 
@@ -66,6 +69,8 @@ struct server::state : std::enable_shared_from_this<server::state> {
       : options(std::move(with)),
         node(node_service),
         parked(options.max_parked_fetches),
+        fetch_sessions(options.max_fetch_sessions),
+        kafka_context{node_service, parked, fetch_sessions, options.auto_create_topics},
         pool(frame_pool::make(options.pool)),
         log(*options.time),
         census(std::min(options.max_connections, descriptors_for_connections()), options.max_connections_per_ip) {
@@ -74,7 +79,10 @@ struct server::state : std::enable_shared_from_this<server::state> {
     std::vector<event_loop*> loops;
     for (auto& each : shards)
       loops.push_back(&each->loop);
-    detect = [this](byte_span first_bytes, session_host& host) { return native::detect(first_bytes, host, {node, parked}); };
+    detect = [this](byte_span first_bytes, session_host& host) {
+      return native::speaks_native(first_bytes) ? native::detect(first_bytes, host, {node, parked})
+                                                : kafka::detect(first_bytes, host, kafka_context, options.connection.max_frame_bytes);
+    };
     door = std::make_unique<listener>(
         std::move(loops), [this](tcp::socket socket, std::size_t index, std::size_t tag) { welcome(std::move(socket), index, tag); });
   }
@@ -88,6 +96,8 @@ struct server::state : std::enable_shared_from_this<server::state> {
   const server_options options;
   service& node;
   parked_fetches parked;
+  kafka::fetch_session_cache fetch_sessions;
+  const kafka::node_context kafka_context;
   std::shared_ptr<frame_pool> pool;
   peer_log log;
   connection_census census;

@@ -77,6 +77,9 @@ struct field_spec {
 constexpr field_spec since(std::int16_t lowest) { return {.versions = {lowest}}; }
 constexpr field_spec in_versions(std::int16_t lowest, std::int16_t highest) { return {.versions = {lowest, highest}}; }
 
+// Kafka has no longer text, whatever form its length takes: readers refuse it, and writers cut it, since a peer could not read the rest either.
+inline constexpr std::size_t max_text_bytes = std::numeric_limits<std::int16_t>::max();
+
 struct raw_tagged_field {
   std::uint32_t tag = 0;
   byte_vector data;
@@ -89,6 +92,13 @@ using tagged_fields = std::vector<raw_tagged_field>;
 struct records {
   byte_span bytes;
   bool operator==(const records& other) const noexcept { return as_text(bytes) == as_text(other.bytes); }
+};
+
+// Record batches that the message does not hold: only their length is written, and the writer says at which byte of the output they belong.
+struct record_slot {
+  std::uint32_t size_bytes = 0;
+  std::uint32_t index = 0; // whatever tells the owner which batches are meant
+  bool operator==(const record_slot&) const = default;
 };
 
 // Stands in for a visitor in the concepts below, which only ask whether describe() is there.

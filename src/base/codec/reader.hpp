@@ -14,8 +14,9 @@ std::size_t min_encoded_size(std::int16_t version, bool flexible, const field_sp
   if constexpr (is_optional<T>) {
     return 1;
   } else {
+    static const T defaults{};
     counting_sink sink;
-    writer<counting_sink>{sink, version, flexible}.write_value(T{}, spec);
+    writer<counting_sink>{sink, version, flexible}.write_value(defaults, spec);
     return std::max<std::size_t>(sink.size(), 1);
   }
 }
@@ -26,11 +27,15 @@ public:
   reader(byte_reader& in, std::int16_t version, bool flexible, std::size_t memory_limit_bytes = SIZE_MAX) noexcept
       : in_(in), version_(version), flexible_(flexible), memory_left_(memory_limit_bytes) {}
 
-  // `value` is freshly constructed: fields that the version lacks keep their defaults. Look at in.ok() afterwards.
+  // Whatever `value` held is gone: fields that the version lacks, or that were not sent, have their defaults. Arrays keep their memory, so that
+  // reading message after message into one object allocates little. Look at in.ok() afterwards.
   template <described T>
   void read(T& value) {
-    plain_fields<T> plain{*this, value};
+    static const T defaults{};
+    plain_fields<T> plain{*this, value, defaults};
     T::describe(plain);
+    if constexpr (keeps_unknown_tags<T>)
+      value.unknown_tagged_fields.clear();
     if (flexible_)
       read_tagged_section(value);
   }
@@ -68,7 +73,7 @@ public:
         value.reset();
         return;
       }
-      read(value.emplace());
+      read(value ? *value : value.emplace());
     } else {
       const auto length = read_length<T>(flexible_ && spec.compact_allowed);
       if (length < 0) {
@@ -77,7 +82,7 @@ public:
           in_.mark_bad();
         return;
       }
-      read_sized(value.emplace(), static_cast<std::size_t>(length), spec);
+      read_sized(value ? *value : value.emplace(), static_cast<std::size_t>(length), spec);
     }
   }
 
@@ -86,10 +91,13 @@ private:
   struct plain_fields {
     reader& from;
     Owner& owner;
+    const Owner& defaults;
     template <class T>
     void field(std::string_view, T Owner::*member, const field_spec& spec) {
       if (spec.versions.contains(from.version_) && !from.is_tagged(spec))
         from.read_value(owner.*member, spec);
+      else
+        owner.*member = defaults.*member;
     }
   };
 
@@ -130,11 +138,13 @@ private:
         return;
       }
       memory_left_ -= size * sizeof(element);
-      value.clear();
       value.reserve(size);
+      value.resize(size);
       for (std::size_t i = 0; i < size && in_.ok(); ++i)
-        read_value(value.emplace_back(), spec);
+        read_value(value[i], spec);
     } else {
+      if (text_field<T> && size > max_text_bytes)
+        return in_.mark_bad();
       const auto bytes = in_.read_bytes(size);
       if constexpr (std::same_as<T, std::string>)
         value.assign(as_text(bytes));
@@ -181,19 +191,27 @@ private:
   std::size_t memory_left_;
 };
 
-// Reads one body and leaves `in` behind it. bad_format names the message and how far it got.
+// Reads one body over whatever `value` held and leaves `in` behind it. bad_format names the message and how far it got; what `value` holds is
+// then anything.
 template <message T>
-result<T> decode_from(byte_reader& in, std::int16_t version, std::size_t memory_limit_bytes = SIZE_MAX) {
+result<void> decode_into(T& value, byte_reader& in, std::int16_t version, std::size_t memory_limit_bytes = SIZE_MAX) {
   const auto start = in.position();
   const auto size = in.remaining();
   if (!T::info.valid.contains(version))
     return fail(errc::unsupported_version, std::string{T::info.name} + " has no version " + std::to_string(version) + " here: " +
                                                std::to_string(T::info.valid.lowest) + " to " + std::to_string(T::info.valid.highest));
-  T value{};
   reader{in, version, T::info.flexible.contains(version), memory_limit_bytes}.read(value);
   if (!in.ok())
     return fail(errc::bad_format, std::string{T::info.name} + " version " + std::to_string(version) + " is malformed or cut short in the " +
                                       std::to_string(size) + " bytes from position " + std::to_string(start));
+  return {};
+}
+
+template <message T>
+result<T> decode_from(byte_reader& in, std::int16_t version, std::size_t memory_limit_bytes = SIZE_MAX) {
+  T value{};
+  if (auto read = decode_into(value, in, version, memory_limit_bytes); !read)
+    return tl::unexpected(std::move(read.error()));
   return value;
 }
 

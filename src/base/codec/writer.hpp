@@ -2,7 +2,9 @@
 #pragma once
 #include "base/codec/fields.hpp"
 
+#include <algorithm>
 #include <bit>
+#include <cassert>
 
 namespace cafka::codec {
 
@@ -15,10 +17,14 @@ public:
   }
   void write_unsigned_varint(std::uint32_t value) noexcept { size_ += unsigned_varlong_size(value); }
   void write_bytes(byte_span bytes) noexcept { size_ += bytes.size(); }
+  void write_slot(const record_slot& slot) noexcept { slot_bytes_ += slot.size_bytes; }
+  // Of the bytes that are written; what belongs into slots is counted apart.
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] std::size_t slot_bytes() const noexcept { return slot_bytes_; }
 
 private:
   std::size_t size_ = 0;
+  std::size_t slot_bytes_ = 0;
 };
 
 template <class Sink>
@@ -49,10 +55,14 @@ public:
     } else if constexpr (std::same_as<T, uuid>) {
       sink_.write_bytes(std::as_bytes(std::span{value.bytes}));
     } else if constexpr (text_field<T>) {
-      write_length<std::int16_t>(value.size(), compact);
-      sink_.write_bytes(as_byte_span(value));
+      const auto text = std::string_view{value}.substr(0, max_text_bytes);
+      write_length<std::int16_t>(text.size(), compact);
+      sink_.write_bytes(as_byte_span(text));
     } else if constexpr (std::same_as<T, records>) {
       write_value(value.bytes, spec);
+    } else if constexpr (std::same_as<T, record_slot>) {
+      write_length<std::int32_t>(value.size_bytes, compact);
+      sink_.write_slot(value);
     } else if constexpr (bytes_field<T>) {
       write_length<std::int32_t>(value.size(), compact);
       sink_.write_bytes(value);
@@ -184,18 +194,60 @@ private:
   bool flexible_;
 };
 
-// Appends the message's body to `out`. Fields that `version` does not have are left out, whatever they hold.
 template <message T>
-void encode(const T& value, std::int16_t version, byte_vector& out) {
-  byte_writer sink{out};
-  writer<byte_writer>{sink, version, T::info.flexible.contains(version)}.write(value);
-}
-
-template <message T>
-std::size_t encoded_size(const T& value, std::int16_t version) {
+counting_sink count_encoded(const T& value, std::int16_t version) {
   counting_sink sink;
   writer<counting_sink>{sink, version, T::info.flexible.contains(version)}.write(value);
-  return sink.size();
+  return sink;
+}
+
+// Bytes that encode() appends: what slots stand for is not among them.
+template <message T>
+std::size_t encoded_size(const T& value, std::int16_t version) {
+  return count_encoded(value, version).size();
+}
+
+struct no_slots {
+  void operator()(std::size_t, const record_slot&) const noexcept {}
+};
+
+// Into bytes that were counted before. `place(at, slot)` is told where in them each slot that is not empty belongs.
+template <class Place>
+class counted_sink {
+public:
+  counted_sink(byte_vector& out, std::size_t at, Place& place) noexcept : begin_(out.data()), to_(begin_ + at), place_(place) {}
+
+  template <std::integral T>
+  void write_be(T value) noexcept {
+    store_be(to_, value);
+    to_ += sizeof(T);
+  }
+  void write_unsigned_varint(std::uint32_t value) noexcept {
+    for (; value >= 0x80; value >>= 7)
+      *to_++ = static_cast<std::byte>(value | 0x80);
+    *to_++ = static_cast<std::byte>(value);
+  }
+  void write_bytes(byte_span bytes) noexcept { to_ = std::copy(bytes.begin(), bytes.end(), to_); }
+  void write_slot(const record_slot& slot) {
+    if (slot.size_bytes != 0)
+      place_(static_cast<std::size_t>(to_ - begin_), slot);
+  }
+  [[nodiscard]] std::size_t position() const noexcept { return static_cast<std::size_t>(to_ - begin_); }
+
+private:
+  std::byte* begin_;
+  std::byte* to_;
+  Place& place_;
+};
+
+// Appends the message's body to `out`, which grows at most once. Fields that `version` does not have are left out, whatever they hold.
+template <message T, class Place = no_slots>
+void encode(const T& value, std::int16_t version, byte_vector& out, Place&& place = {}) {
+  const auto at = out.size();
+  out.resize(at + encoded_size(value, version));
+  counted_sink<std::remove_reference_t<Place>> sink{out, at, place};
+  writer<decltype(sink)>{sink, version, T::info.flexible.contains(version)}.write(value);
+  assert(sink.position() == out.size());
 }
 
 } // namespace cafka::codec

@@ -149,7 +149,6 @@ constexpr std::string_view node_names[] = {
     "log.retention.check.interval.ms",
     "max.connection.creation.rate",
     "max.connections.per.ip.overrides",
-    "max.incremental.fetch.session.cache.slots",
     "max.request.partition.size.limit",
     "metadata.log.max.record.bytes.between.snapshots",
     "metadata.log.max.snapshot.interval.ms",

@@ -18,19 +18,16 @@ void silence_protobuf() {
 
 } // namespace
 
+bool speaks_native(byte_span first_bytes) noexcept {
+  return first_bytes.size() < sizeof preface_magic || load_be<std::uint32_t>(first_bytes.data()) == preface_magic;
+}
+
 detection detect(byte_span first_bytes, session_host& host, const node_context& with) {
-  if (first_bytes.size() < sizeof(std::uint32_t))
-    return {.accepted = {}, .consumed = 0, .needs = sizeof(std::uint32_t), .refused = {}};
-  const auto magic = load_be<std::uint32_t>(first_bytes.data());
-  if (magic != preface_magic) {
-    auto why = magic < 0x8000'0000 && magic <= static_cast<std::uint32_t>(with.node.describe_node().max_frame_bytes)
-                   ? "the Kafka protocol is not served yet"
-                   : "its first bytes are neither cafka's nor Kafka's";
-    return {.accepted = {}, .consumed = 0, .needs = 0, .refused = why};
-  }
+  if (first_bytes.size() < sizeof preface_magic)
+    return {.accepted = {}, .consumed = 0, .needs = sizeof preface_magic, .refused = {}};
   if (first_bytes.size() < preface_size)
     return {.accepted = {}, .consumed = 0, .needs = preface_size, .refused = {}};
-  const auto version = load_be<std::uint32_t>(first_bytes.data() + sizeof magic);
+  const auto version = load_be<std::uint32_t>(first_bytes.data() + sizeof preface_magic);
   if (version != protocol_version)
     return {
         .accepted = {}, .consumed = 0, .needs = 0, .refused = "native protocol " + std::to_string(version) + " is not spoken here, only 1"};

@@ -38,7 +38,7 @@ protected:
   void drop_parked() override;
 
 private:
-  friend class produce_operation;
+  friend class produce_reply;
   using request_header = cafka::native::RequestHeader;
   using response_header = cafka::native::ResponseHeader;
 
@@ -77,7 +77,9 @@ private:
   std::unordered_map<std::uint64_t, std::shared_ptr<fetch_operation>> fetches_; // by ticket sequence
 };
 
-// Decides by the first bytes of a connection; see protocol_detector.
+// Whether a connection that begins like this can be a native one. True as long as nothing tells otherwise.
+bool speaks_native(byte_span first_bytes) noexcept;
+// Decides by the first bytes of such a connection; see protocol_detector.
 detection detect(byte_span first_bytes, session_host& host, const node_context& with);
 
 } // namespace cafka::net::native

@@ -1,4 +1,5 @@
 // Requests about topics, brokers and configs: what the image answers on the spot, and what goes to the controller.
+#include "net/endpoints.hpp"
 #include "net/gather.hpp"
 #include "net/native/wire.hpp"
 
@@ -10,15 +11,6 @@ namespace cafka::net::native {
 namespace {
 
 using metadata::topic_image;
-
-// The address of `broker` on the listener that the asking client came in by; its first one if it has no such listener.
-const metadata::endpoint* endpoint_for(const metadata::broker_registration& broker, const std::string& listener) {
-  auto found = std::find_if(broker.endpoints.begin(), broker.endpoints.end(),
-                            [&](const metadata::endpoint& each) { return each.listener == listener; });
-  if (found == broker.endpoints.end())
-    found = broker.endpoints.begin();
-  return found == broker.endpoints.end() ? nullptr : &*found;
-}
 
 template <class Field>
 void set_nodes(Field& to, const std::vector<node_id>& nodes) {
