@@ -1,6 +1,7 @@
 // Files cut, bytes flipped, indexes missing or lying, strangers in the directory; while the log is stopped and while it is open.
 // What a consumer gets is then right, or an error, or bytes whose CRC or offsets give them away: never other records.
 #define CAF_SUITE damage
+#include "storage/offset_index.hpp"
 #include "storage/segment_files.hpp"
 #include "support/log_model.hpp"
 #include "support/memory_file_system.hpp"
@@ -221,6 +222,34 @@ CAF_TEST(indexes that lie) {
       const auto expected = damaged->model.find_by_timestamp(start_ms + at);
       if (!found || found->has_value() != expected.has_value() || (*found && (*found)->offset != expected->offset))
         CAF_FAIL("seed " << seed << ", time " << at << ": " << explain(found));
+    }
+  }
+}
+
+// An index that looks sound: one entry, with the offset of one batch and the position of another.
+CAF_TEST(an index entry that names another batch) {
+  const auto original = written();
+  const auto& batches = original->model.batches;
+  for (std::size_t named = 0; named < batches.size(); ++named) {
+    for (std::size_t meant = 0; meant < 3; ++meant) {
+      auto damaged = copy(*original);
+      offset_entry entry{static_cast<std::uint32_t>(batches[named].header.last_offset()), 0};
+      for (std::size_t i = 0; i < meant; ++i)
+        entry.position += static_cast<std::uint32_t>(batches[i].bytes.size());
+      byte_vector lie(offset_entry::size_bytes);
+      entry.store(lie.data());
+      damaged->files.write(segment_path(directory, 0, index_suffix), lie);
+      file_pool pool{damaged->files, 8};
+      auto log = damaged->open(pool, stop::clean);
+      CAF_REQUIRE(log.has_value());
+      for (std::int64_t offset = 0; offset < damaged->model.log_end_offset; ++offset)
+        for (auto max_offset = offset; max_offset <= damaged->model.log_end_offset; ++max_offset) {
+          const read_limits limits{.max_offset = max_offset, .max_bytes = 1 << 20, .at_least_one = true};
+          const auto outcome = (*log)->read(offset, limits);
+          CAF_REQUIRE(outcome.has_value());
+          if (auto wrong = check_read(damaged->model, offset, limits, *outcome))
+            CAF_FAIL("entry of batch " << named << " at batch " << meant << ", read " << offset << " to " << max_offset << ": " << *wrong);
+        }
     }
   }
 }
