@@ -3,7 +3,7 @@
 #include <rapidcheck.h>
 
 #include "election/control_records.hpp"
-#include "metadata/random_message.hpp"
+#include "support/random_message.hpp"
 #include "metadata/records.hpp"
 
 #include <fstream>
