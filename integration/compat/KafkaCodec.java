@@ -92,7 +92,8 @@ public final class KafkaCodec {
         ByteBuffer again = MessageUtil.toByteBufferAccessor(message, version).buffer();
         byte[] written = new byte[again.remaining()];
         again.get(written);
-        out.println(name + " " + version + " " + (written.length == 0 ? "-" : HexFormat.of().formatHex(written)) + " " + toJson.invoke(null, message, version, false));
+        String hex = written.length == 0 ? "-" : HexFormat.of().formatHex(written);
+        out.println(name + " " + version + " " + hex + " " + toJson.invoke(null, message, version, false));
     }
 
     private Struct struct(Schema schema) {
@@ -156,7 +157,7 @@ public final class KafkaCodec {
         for (ApiMessageType api : ApiMessageType.values()) {
             StringBuilder line = new StringBuilder(api.apiKey() + " " + api.name);
             for (short version = api.lowestSupportedVersion(); version <= api.highestSupportedVersion(true); version++)
-                line.append(" ").append(version).append(":").append(api.requestHeaderVersion(version)).append(":").append(api.responseHeaderVersion(version));
+                line.append(" " + version + ":" + api.requestHeaderVersion(version) + ":" + api.responseHeaderVersion(version));
             out.println(line);
         }
     }
