@@ -127,6 +127,19 @@ void flusher::obey(take_offline& order) {
     go_offline({errc::io_error, std::move(order.reason)});
 }
 
+void flusher::obey(measure_volume& order) {
+  if (is_offline()) {
+    order.done.deliver(fail(offline_.code, offline_.detail));
+    return;
+  }
+  volume_space space;
+  if (const auto total = with_.files->total_bytes(directory_->path()))
+    space.total_bytes = static_cast<std::int64_t>(*total);
+  if (const auto usable = with_.files->available_bytes(directory_->path()))
+    space.usable_bytes = static_cast<std::int64_t>(*usable);
+  order.done.deliver(space);
+}
+
 result<void> flusher::write_all(bool recovery_points, bool log_start_offsets, bool high_watermarks) {
   using storage::log_directory;
   if (is_offline())
