@@ -46,6 +46,8 @@ public:
     done({});
   }
   void describe_configs(metadata::config_key, net::completion<std::vector<metadata::config_entry>> done) override { done({}); }
+  std::vector<metadata::config_entry> topic_configs(const metadata::config_map&) const override { return {}; }
+  void describe_log_dirs(net::completion<std::vector<net::log_dir_description>> done) override { done({}); }
 
 private:
   fake_service& inner_;

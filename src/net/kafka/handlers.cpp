@@ -1,5 +1,7 @@
 #include "net/kafka/handlers.hpp"
 
+#include "net/kafka/admin_handlers.hpp"
+
 namespace cafka::net::kafka {
 
 namespace {
@@ -28,7 +30,17 @@ constexpr route usual() {
 constexpr std::array routes{
     usual<metadata_request>(),
     usual<api_versions_request>(),
+    usual<create_topics_request>(),
+    usual<delete_topics_request>(),
+    usual<delete_records_request>(),
+    usual<describe_configs_request>(),
+    usual<alter_configs_request>(),
+    usual<describe_log_dirs_request>(),
+    usual<create_partitions_request>(),
+    usual<incremental_alter_configs_request>(),
     usual<describe_cluster_request>(),
+    usual<list_config_resources_request>(),
+    usual<describe_topic_partitions_request>(),
 };
 static_assert(std::ranges::is_sorted(routes, {}, &route::key));
 
