@@ -37,7 +37,7 @@ function(cafka_executables prefix folder)
   endforeach()
 endfunction()
 
-# cafka_suites(<folder> <targets to link>...): tests/<folder>/*_test.cpp become the program <folder>_test, and each file one
+# cafka_suites(<folder> <targets to link>...): tests/<folder>/*_test.cpp become the program <folder>_test ("/" turns "_"), and each file one
 # test of ctest, whose name is the file's stem without _test and must be that file's CAF_SUITE. A main.cpp there replaces the
 # common one; other .cpp files there are shared by the folder's tests.
 function(cafka_suites folder)
@@ -51,7 +51,8 @@ function(cafka_suites folder)
   if(NOT EXISTS ${directory}/main.cpp)
     list(APPEND sources ${PROJECT_SOURCE_DIR}/tests/support/main.cpp)
   endif()
-  set(program ${folder}_test)
+  string(REPLACE "/" "_" name ${folder})
+  set(program ${name}_test)
   add_executable(${program} ${sources})
   add_dependencies(tests ${program})
   target_link_libraries(${program} PRIVATE ${ARGN} test_support)
@@ -65,9 +66,9 @@ function(cafka_suites folder)
   foreach(source IN LISTS suites)
     get_filename_component(stem ${source} NAME_WE)
     string(REGEX REPLACE "_test$" "" suite ${stem})
-    add_test(NAME ${folder}.${suite} COMMAND ${program} -n -r 170 -v 3 -s "^${suite}$")
+    add_test(NAME ${name}.${suite} COMMAND ${program} -n -r 170 -v 3 -s "^${suite}$")
     # a filter that matches no suite would pass by the exit code alone
-    set_tests_properties(${folder}.${suite} PROPERTIES TIMEOUT 180 LABELS ${folder}
+    set_tests_properties(${name}.${suite} PROPERTIES TIMEOUT 180 LABELS ${name}
       PASS_REGULAR_EXPRESSION "suites:  1" FAIL_REGULAR_EXPRESSION "failed tests;Sanitizer:;runtime error:")
   endforeach()
 endfunction()

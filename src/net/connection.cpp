@@ -191,7 +191,7 @@ bool connection::open_session(byte_span& input) {
 
 bool connection::is_over_bounds() const noexcept {
   return requests_in_flight_ >= with_.limits.max_in_flight_requests ||
-         in_flight_bytes_ + output_.queued_bytes() >= with_.limits.max_in_flight_bytes;
+         in_flight_bytes_ + early_bytes_ + output_.queued_bytes() >= with_.limits.max_in_flight_bytes;
 }
 
 void connection::pause(pause_reason why, byte_span unread) {
@@ -260,12 +260,15 @@ void connection::respond(request_ticket ticket, outgoing message) {
   if (session_->order() == response_order::as_completed) {
     send(std::move(message));
   } else if (ticket.sequence != next_to_send_) {
+    early_bytes_ += message.bytes.size();
     early_.emplace(ticket.sequence, std::move(message));
   } else {
     send(std::move(message));
     ++next_to_send_;
-    for (auto next = early_.begin(); next != early_.end() && next->first == next_to_send_; next = early_.erase(next), ++next_to_send_)
+    for (auto next = early_.begin(); next != early_.end() && next->first == next_to_send_; next = early_.erase(next), ++next_to_send_) {
+      early_bytes_ -= next->second.bytes.size();
       send(std::move(next->second));
+    }
   }
   schedule_flush();
 }
@@ -404,6 +407,7 @@ void connection::close() noexcept {
   assembler_.reset();
   output_.clear();
   early_.clear();
+  early_bytes_ = 0;
   unread_.reset();
   in_flight_bytes_ = 0;
   if (with_.on_closed)

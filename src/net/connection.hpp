@@ -57,7 +57,9 @@ public:
   void budget_available() override;
 
   // For tests: memory this connection is responsible for.
-  [[nodiscard]] std::size_t held_bytes() const noexcept { return in_flight_bytes_ + output_.queued_bytes() + assembler_.capacity(); }
+  [[nodiscard]] std::size_t held_bytes() const noexcept {
+    return in_flight_bytes_ + early_bytes_ + output_.queued_bytes() + assembler_.capacity();
+  }
 
 private:
   static constexpr std::int64_t no_frame = -1; // none is begun
@@ -91,6 +93,7 @@ private:
   frame_assembler assembler_;
   output_queue output_;
   std::map<std::uint64_t, outgoing> early_; // as_requested: answered before their turn
+  std::size_t early_bytes_ = 0;
 
   std::array<std::byte, max_opening_bytes> opening_{};
   std::size_t opening_size_ = 0;

@@ -50,6 +50,7 @@ server_options server_options::from(const node_config& config) {
   options.connection.frame_ms = config.request_receive_timeout_ms;
   options.pool.budget_bytes = static_cast<std::size_t>(config.queued_max_request_bytes);
   options.max_parked_fetches = static_cast<std::size_t>(config.max_parked_fetches);
+  options.max_fetch_sessions = static_cast<std::size_t>(config.max_fetch_sessions);
   options.auto_create_topics = config.auto_create_topics;
   return options;
 }
@@ -66,7 +67,8 @@ struct server::state : std::enable_shared_from_this<server::state> {
       : options(std::move(with)),
         node(node_service),
         parked(options.max_parked_fetches),
-        kafka_context{node_service, parked, options.auto_create_topics},
+        fetch_sessions(options.max_fetch_sessions),
+        kafka_context{node_service, parked, fetch_sessions, options.auto_create_topics},
         pool(frame_pool::make(options.pool)),
         log(*options.time),
         census(std::min(options.max_connections, descriptors_for_connections()), options.max_connections_per_ip) {
@@ -92,6 +94,7 @@ struct server::state : std::enable_shared_from_this<server::state> {
   const server_options options;
   service& node;
   parked_fetches parked;
+  kafka::fetch_session_cache fetch_sessions;
   const kafka::node_context kafka_context;
   std::shared_ptr<frame_pool> pool;
   peer_log log;

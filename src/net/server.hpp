@@ -22,6 +22,7 @@ struct server_options {
   connection_limits connection;
   frame_pool::options pool;
   std::size_t max_parked_fetches = 10'000; // in the node; more long polls are answered at once
+  std::size_t max_fetch_sessions = 1000; // of Kafka's clients, in the node
   bool auto_create_topics = true; // by Kafka's clients, when they name a topic that is missing
   std::int64_t drain_ms = 1000; // stop() waits so long for answers that are under way
   clock* time = &system_clock();

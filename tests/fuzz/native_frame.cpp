@@ -1,93 +1,12 @@
-// The whole way of a native request without a socket: bytes in pieces of any size → detection → frames → Protobuf → dispatch → service, and
-// the response's bytes. Checked: no request is answered twice, none that was accepted is forgotten, no frame's memory stays behind.
-#include "net/frame_assembler.hpp"
-#include "net/native/session.hpp"
+// Requests of the native protocol through a session: bytes → frames → Protobuf → dispatch → service, and the response's bytes.
 #include "proto/native.pb.h"
-#include "support/fake_service.hpp"
-
-#include <cstdlib>
-#include <set>
+#include "session_world.hpp"
 
 using namespace cafka;
+using namespace cafka::fuzz;
 namespace wire = cafka::native;
 
 namespace {
-
-// Cuts the fuzzer's bytes into what the target needs. Zeros at the end.
-class source {
-public:
-  source(const std::uint8_t* data, std::size_t size) : data_(reinterpret_cast<const char*>(data), size) {}
-  [[nodiscard]] bool empty() const noexcept { return data_.empty(); }
-  template <std::integral T>
-  T take() {
-    T value{};
-    const auto count = std::min(sizeof value, data_.size());
-    std::memcpy(&value, data_.data(), count);
-    data_.remove_prefix(count);
-    return value;
-  }
-  std::string_view take_text(std::size_t count) {
-    const auto text = data_.substr(0, count);
-    data_.remove_prefix(text.size());
-    return text;
-  }
-
-private:
-  std::string_view data_;
-};
-
-void require(bool holds) {
-  if (!holds)
-    std::abort();
-}
-
-class fuzz_host final : public net::session_host {
-public:
-  fuzz_host(net::event_loop& loop, std::shared_ptr<net::frame_pool> pool) : loop_(loop), pool_(std::move(pool)) {}
-  net::event_loop& loop() noexcept override { return loop_; }
-  const std::shared_ptr<net::frame_pool>& pool() const noexcept override { return pool_; }
-  const std::string& peer() const noexcept override { return name_; }
-  const std::string& listener_name() const noexcept override { return name_; }
-  net::request_ticket begin_request(std::size_t bytes) override {
-    open_.insert(next_);
-    return {next_++, bytes};
-  }
-  void respond(net::request_ticket ticket, net::outgoing message) override {
-    require(open_.erase(ticket.sequence) == 1);
-    std::size_t length = message.bytes.size();
-    for (const auto& each : message.slices) {
-      require(each.at <= message.bytes.size());
-      length += each.slice.size_bytes;
-    }
-    if (message.empty())
-      return;
-    const byte_span bytes(message.bytes);
-    require(load_be<std::uint32_t>(bytes.data()) == length - 4);
-    const auto header_size = load_be<std::uint32_t>(bytes.data() + 4);
-    wire::ResponseHeader header;
-    require(header.ParseFromArray(bytes.data() + 8, static_cast<int>(header_size)));
-  }
-  void refuse(std::string_view) override { close(); }
-  void session_threw(std::string_view) override { std::abort(); }
-
-  void close() {
-    closed = true;
-    open_.clear();
-    if (auto ended = std::move(session))
-      ended->closed();
-  }
-  [[nodiscard]] std::size_t unanswered() const noexcept { return open_.size(); }
-
-  std::shared_ptr<net::session> session;
-  bool closed = false;
-
-private:
-  net::event_loop& loop_;
-  std::shared_ptr<net::frame_pool> pool_;
-  const std::string name_ = "fuzz";
-  std::set<std::uint64_t> open_;
-  std::uint64_t next_ = 0;
-};
 
 std::string frame_of(std::string_view header, std::string_view payload) {
   std::string frame(8, '\0');
@@ -173,73 +92,11 @@ std::string make_stream(source& input) {
   return stream;
 }
 
-struct world {
-  manual_clock time;
-  boost::asio::io_context io{1};
-  net::event_loop loop{io, time};
-  std::shared_ptr<net::frame_pool> pool = net::frame_pool::make({.budget_bytes = 1 << 20, .cached_bytes = 1 << 20});
-  net::parked_fetches parked{100};
-  std::unique_ptr<test::fake_service> service;
-  int runs = 0;
-
-  void refresh() {
-    if (runs++ % 500 != 0)
-      return;
-    service = std::make_unique<test::fake_service>();
-    service->add_topic("one", 2);
-    service->add_topic("two", 1, false);
-  }
-};
-
-void run(world& with, const std::string& stream, std::uint32_t cuts) {
-  fuzz_host host(with.loop, with.pool);
-  net::frame_assembler assembler(with.pool, 1 << 20);
-  std::string opening;
-  auto rest = as_byte_span(stream);
-  while (!host.closed && !rest.empty()) {
-    cuts = cuts * 1664525 + 1013904223;
-    auto piece = rest.first(std::min<std::size_t>(rest.size(), 1 + (cuts >> 16) % 200));
-    rest = rest.subspan(piece.size());
-    while (!host.closed && !host.session) {
-      auto found = net::native::detect(as_byte_span(opening), host, {*with.service, with.parked});
-      require(found.needs <= net::max_opening_bytes);
-      if (!found.refused.empty())
-        host.close();
-      else if (found.accepted)
-        host.session = std::move(found.accepted);
-      else if (piece.empty())
-        break;
-      else {
-        const auto count = std::min(piece.size(), found.needs - opening.size());
-        opening += as_text(piece.first(count));
-        piece = piece.subspan(count);
-      }
-    }
-    std::shared_ptr<net::frame_buffer> frame;
-    while (!host.closed && host.session) {
-      const auto state = assembler.next(piece, frame);
-      if (state == net::frame_assembler::state::refused || state == net::frame_assembler::state::need_budget)
-        host.close();
-      if (state != net::frame_assembler::state::frame)
-        break;
-      auto session = host.session;
-      session->enter([&] {
-        if (!session->handle_frame(std::move(frame)))
-          host.close();
-      });
-    }
-    with.io.poll();
-    with.io.restart();
-  }
-  if (host.session) {
-    host.session->finish_parked();
-    with.io.poll();
-    with.io.restart();
-    require(host.closed || host.unanswered() == 0);
-  }
-  host.close();
-  with.io.poll();
-  with.io.restart();
+void check_response(const net::outgoing& message) {
+  const byte_span bytes(message.bytes);
+  const auto header_size = load_be<std::uint32_t>(bytes.data() + 4);
+  wire::ResponseHeader header;
+  require(header.ParseFromArray(bytes.data() + 8, static_cast<int>(header_size)));
 }
 
 } // namespace
@@ -249,8 +106,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   with.refresh();
   source input(data, size);
   const auto cuts = input.take<std::uint32_t>();
-  const auto stream = make_stream(input);
-  run(with, stream, cuts);
+  const auto detect = [](byte_span first_bytes, net::session_host& host) {
+    return net::native::speaks_native(first_bytes) ? net::native::detect(first_bytes, host, {*with.service, with.parked})
+                                                   : net::detection{.accepted = {}, .refused = "not native"};
+  };
+  with.run(make_stream(input), cuts, detect, check_response);
   require(with.pool->used_bytes() == 0);
   require(with.parked.count == 0);
   return 0;

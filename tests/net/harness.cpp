@@ -59,23 +59,31 @@ bool raw_client::receive_some() {
   return !closed_;
 }
 
-std::optional<received_frame> raw_client::take_frame() {
+std::optional<std::string> raw_client::take_bytes() {
   const auto rest = std::string_view(unread_).substr(taken_);
   if (rest.size() < 4)
     return std::nullopt;
   const std::size_t length = load_be<std::uint32_t>(as_byte_span(rest).data());
   if (rest.size() < 4 + length)
     return std::nullopt;
-  const std::size_t header_size = load_be<std::uint32_t>(as_byte_span(rest).data() + 4);
-  received_frame frame;
-  if (length < 4 + header_size || !frame.header.ParseFromArray(rest.data() + 8, static_cast<int>(header_size)))
-    CAF_FAIL("the server sent a malformed frame");
-  frame.payload = rest.substr(8 + header_size, length - 4 - header_size);
+  std::string content{rest.substr(4, length)};
   taken_ += 4 + length;
   if (taken_ == unread_.size()) {
     unread_.clear();
     taken_ = 0;
   }
+  return content;
+}
+
+std::optional<received_frame> raw_client::take_frame() {
+  const auto content = take_bytes();
+  if (!content)
+    return std::nullopt;
+  received_frame frame;
+  const std::size_t header_size = content->size() < 4 ? 0 : load_be<std::uint32_t>(as_byte_span(*content).data());
+  if (content->size() < 4 + header_size || !frame.header.ParseFromArray(content->data() + 4, static_cast<int>(header_size)))
+    CAF_FAIL("the server sent a malformed frame");
+  frame.payload = content->substr(4 + header_size);
   return frame;
 }
 

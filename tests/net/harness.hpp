@@ -33,6 +33,8 @@ public:
   bool receive_some();
   // Cuts the next whole frame off what was received.
   std::optional<received_frame> take_frame();
+  // The same for a frame of any protocol: what its length announces.
+  std::optional<std::string> take_bytes();
   [[nodiscard]] bool is_closed() const noexcept { return closed_; }
   // Until something arrives or `milliseconds` pass, for tests whose server runs on threads of its own.
   void wait_readable(int milliseconds);

@@ -229,7 +229,7 @@ void fake_service::delete_records(topic_id_partition partition, std::int64_t off
 }
 
 void fake_service::end_offset_for_epoch(topic_id_partition, std::int32_t, std::int32_t, net::completion<storage::epoch_end> done) {
-  answer([done = std::move(done)] { done(storage::epoch_end{}); });
+  answer([this, done = std::move(done)] { done(epoch_ends); });
 }
 
 void fake_service::create_topics(std::vector<metadata::new_topic> topics, bool validate_only,

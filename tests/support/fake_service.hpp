@@ -51,6 +51,8 @@ public:
   std::vector<topic_id_partition> fetched; // in order of asking
   std::vector<std::int64_t> deadlines;     // of produce
   std::size_t max_outcome_bytes = SIZE_MAX;
+  storage::epoch_end epoch_ends; // what is said of every epoch
+  [[nodiscard]] std::size_t batches_of(topic_id_partition partition) const { return partitions_.at(partition).batches.size(); }
   // What administrators asked for, and what they are told where the answers above say too little.
   std::vector<metadata::new_topic> created;
   std::vector<metadata::topic_ref> deleted;

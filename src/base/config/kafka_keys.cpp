@@ -124,7 +124,6 @@ constexpr key_spec node_keys[] = {
     {.name = "log.local.retention.ms", .type = int64, .default_value = "-2", .min = -2, .mode = cluster_wide},
     {.name = "max.connection.creation.rate", .type = int32, .default_value = "2147483647", .min = 0, .mode = cluster_wide},
     {.name = "max.connections.per.ip.overrides", .type = text, .default_value = "", .mode = cluster_wide},
-    {.name = "max.incremental.fetch.session.cache.slots", .type = int32, .default_value = "1000", .min = 0},
     {.name = "max.request.partition.size.limit", .type = int32, .default_value = "2000", .min = 1},
     {.name = "metadata.max.idle.interval.ms", .type = int32, .default_value = "500", .min = 0},
     {.name = "metadata.max.retention.bytes", .type = int64, .default_value = "104857600"},

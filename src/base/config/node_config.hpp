@@ -73,6 +73,7 @@ struct node_config {
   std::int32_t socket_receive_buffer_bytes = 102'400;
   std::int32_t socket_listen_backlog_size = 50;
   std::int32_t fetch_max_bytes = 55 << 20;
+  std::int32_t max_fetch_sessions = 1000;                // max.incremental.fetch.session.cache.slots
   std::int32_t max_parked_fetches = 10'000;              // per node: more long polls are answered at once
 
   // Threads and files.

@@ -204,6 +204,13 @@ constexpr key_spec node_rows[] = {
      .own = true,
      .section = listener_section,
      .meaning = "How many fetches may wait in the node for data to arrive. More are answered at once, empty."},
+    {.name = "max.incremental.fetch.session.cache.slots",
+     .type = int32,
+     .default_value = "1000",
+     .unit = "sessions",
+     .min = 0,
+     .section = listener_section,
+     .meaning = "How many consumers of Kafka's protocol the node keeps a fetch session for. The others name all their partitions in every fetch."},
 };
 
 constexpr key_spec topic_rows[] = {

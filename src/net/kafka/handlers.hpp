@@ -11,6 +11,14 @@ namespace cafka::net::kafka {
 void answer(kafka_session& session, const api_versions_request& request, const call& to);
 void answer(kafka_session& session, const metadata_request& request, const call& to);
 void answer(kafka_session& session, const describe_cluster_request& request, const call& to);
+void answer(kafka_session& session, const list_offsets_request& request, const call& to);
+void answer(kafka_session& session, const offset_for_leader_epoch_request& request, const call& to);
+void answer(kafka_session& session, const find_coordinator_request& request, const call& to);
+void answer(kafka_session& session, const init_producer_id_request& request, const call& to);
+
+// These decode for themselves, into memory that they keep, and need the frame.
+result<void> handle_produce(kafka_session& session, incoming request);
+result<void> handle_fetch(kafka_session& session, incoming request);
 
 // Null: the API is not served.
 using handler = result<void> (*)(kafka_session& session, incoming request);

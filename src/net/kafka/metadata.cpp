@@ -134,18 +134,18 @@ void answer(kafka_session& session, const metadata_request& request, const call&
   if (topics.empty())
     return session.reply(to, describe(session, query));
   using outcomes = std::vector<metadata::topic_outcome>;
-  session.node().create_topics(
-      std::move(topics), false, session.when_done<outcomes>([&session, to, query = std::move(query)](const result<outcomes>& created) {
-        auto response = describe(session, query);
+  session.node().create_topics(std::move(topics), false,
+                               session.when_done<outcomes>([&session, to, query = std::move(query)](const result<outcomes>& created) {
+                                 auto response = describe(session, query);
         // What could not be created is unknown still; the exception is a name that can never be.
-        if (created)
-          for (const auto& outcome : *created)
-            if (outcome.code == errc::invalid_topic_exception)
-              for (auto& row : response.topics)
-                if (row.name == outcome.name)
-                  row.error_code = error_code_of(outcome.code);
-        session.reply(to, response);
-      }));
+                                 if (created)
+                                   for (const auto& outcome : *created)
+                                     if (outcome.code == errc::invalid_topic_exception)
+                                       for (auto& row : response.topics)
+                                         if (row.name == outcome.name)
+                                           row.error_code = error_code_of(outcome.code);
+                                 session.reply(to, response);
+                               }));
 }
 
 } // namespace cafka::net::kafka

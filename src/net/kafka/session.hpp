@@ -5,6 +5,7 @@
 #include "net/fetch_operation.hpp"
 #include "net/gather.hpp"
 #include "net/kafka/encode.hpp"
+#include "net/kafka/fetch_sessions.hpp"
 #include "net/session.hpp"
 
 #include <memory>
@@ -17,6 +18,7 @@ namespace cafka::net::kafka {
 struct node_context {
   service& node;
   parked_fetches& parked;
+  fetch_session_cache& fetch_sessions;
   bool auto_create_topics = true; // auto.create.topics.enable
 };
 
@@ -94,7 +96,7 @@ completion<T> kafka_session::when_done(F&& f) {
 
 template <class T, class F>
 std::shared_ptr<gather<T>> kafka_session::when_all_done(std::size_t count, F&& f) {
-  return std::make_shared<gather<T>>(loop(), count, [self = self(), f = std::forward<F>(f)](std::vector<result<T>> answers) {
+  return std::make_shared<gather<T>>(loop(), count, [self = self(), f = std::forward<F>(f)](std::vector<result<T>> answers) mutable {
     self->enter([&] { f(std::move(answers)); });
   });
 }

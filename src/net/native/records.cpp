@@ -1,6 +1,7 @@
 // Requests about records: produce, fetch, list offsets, delete records.
 #include "net/gather.hpp"
 #include "net/native/wire.hpp"
+#include "net/produce_operation.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -23,38 +24,22 @@ std::string too_many(int count) {
 
 // ---- produce ----
 
-// The answers of one request's partitions, from any thread; the last one answers the request.
-class produce_operation final : public produce_sink, public std::enable_shared_from_this<produce_operation> {
+class produce_reply final : public produce_operation {
 public:
-  produce_operation(std::shared_ptr<native_session> session, native_session::call to, bool wants_answer, std::size_t count)
-      : session_(std::move(session)), to_(to), wants_answer_(wants_answer), outcomes_(count), unanswered_(count + 1) {}
-
-  void produce_done(std::uint32_t index, produce_outcome outcome) override {
-    outcomes_[index] = std::move(outcome);
-    settle();
-  }
-  // Once, after every partition was asked.
-  void close() { settle(); }
+  produce_reply(const std::shared_ptr<native_session>& session, native_session::call to, bool wants_answer, std::size_t count)
+      : produce_operation(session, count), session_(*session), to_(to), wants_answer_(wants_answer) {}
 
 private:
-  void settle() {
-    if (unanswered_.fetch_sub(1, std::memory_order_acq_rel) == 1)
-      session_->loop().dispatch([self = shared_from_this()] { self->session_->enter([&] { self->finish(); }); });
-  }
-
-  void finish() {
+  void finish() override {
     if (wants_answer_)
       return answer();
-    const auto failed =
-        std::find_if(outcomes_.begin(), outcomes_.end(), [](const produce_outcome& outcome) { return outcome.code != errc::none; });
-    if (failed != outcomes_.end()) // no other way to tell the client that it writes to the wrong node, or garbage
-      return session_->host().refuse("acks=0 and partition number " + std::to_string(failed - outcomes_.begin()) +
-                                     " of a request failed: " + error{failed->code, failed->message}.to_string());
-    session_->host().respond(to_.ticket, {});
+    if (const auto why = failure_without_answer(); !why.empty())
+      return session_.host().refuse(why);
+    session_.host().respond(to_.ticket, {});
   }
 
   void answer() {
-    session_->reply(to_, [&](wire::ResponseHeader& header) {
+    session_.reply(to_, [&](wire::ResponseHeader& header) {
       auto& response = *header.mutable_produce();
       response.mutable_partitions()->Reserve(static_cast<int>(outcomes_.size()));
       for (auto& outcome : outcomes_) {
@@ -69,11 +54,9 @@ private:
     });
   }
 
-  std::shared_ptr<native_session> session_;
+  native_session& session_;
   const native_session::call to_;
   const bool wants_answer_;
-  std::vector<produce_outcome> outcomes_;
-  std::atomic<std::size_t> unanswered_;
 };
 
 void native_session::produce(const request_header& request, std::shared_ptr<frame_buffer> frame, mutable_byte_span payload) {
@@ -91,8 +74,8 @@ void native_session::produce(const request_header& request, std::shared_ptr<fram
     return wants_answer ? reply_error(to, errc::invalid_request, std::move(wrong)) : host().refuse(wrong);
 
   const auto count = static_cast<std::uint32_t>(asked.partitions_size());
-  auto self = std::static_pointer_cast<native_session>(shared_from_this());
-  auto operation = std::make_shared<produce_operation>(std::move(self), to, wants_answer, count);
+  const auto self = std::static_pointer_cast<native_session>(shared_from_this());
+  auto operation = std::make_shared<produce_reply>(self, to, wants_answer, count);
   const auto image = with_.node.image();
   const bool acks_are_known = asked.acks() >= -1 && asked.acks() <= 1;
   const auto deadline = loop().now_ms() + std::min(asked.timeout_ms(), longest_wait_ms);

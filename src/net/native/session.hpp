@@ -38,7 +38,7 @@ protected:
   void drop_parked() override;
 
 private:
-  friend class produce_operation;
+  friend class produce_reply;
   using request_header = cafka::native::RequestHeader;
   using response_header = cafka::native::ResponseHeader;
 
