@@ -132,12 +132,11 @@ void flusher::obey(measure_volume& order) {
     order.done.deliver(fail(offline_.code, offline_.detail));
     return;
   }
-  volume_space space;
-  if (const auto total = with_.files->total_bytes(directory_->path()))
-    space.total_bytes = static_cast<std::int64_t>(*total);
-  if (const auto usable = with_.files->available_bytes(directory_->path()))
-    space.usable_bytes = static_cast<std::int64_t>(*usable);
-  order.done.deliver(space);
+  const auto told = [](const result<std::uint64_t>& bytes) {
+    return bytes ? static_cast<std::int64_t>(std::min<std::uint64_t>(*bytes, INT64_MAX)) : std::int64_t{-1};
+  };
+  order.done.deliver(
+      volume_space{told(with_.files->total_bytes(directory_->path())), told(with_.files->available_bytes(directory_->path()))});
 }
 
 result<void> flusher::write_all(bool recovery_points, bool log_start_offsets, bool high_watermarks) {
