@@ -6,6 +6,7 @@
 #include <caf/send.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 
 namespace cafka::actors {
@@ -119,8 +120,8 @@ settings_ptr broker::settings_of(const metadata::image& image, const std::string
   const auto& own = image.configs(metadata::config_resource::broker, own_name);
   auto defaults = with_->config->topic_defaults;
   if (!cluster_wide.empty() || !own.empty()) {
-    if (auto dynamic = with_dynamic(*with_->config, cluster_wide, own))
-      defaults = dynamic->topic_defaults;
+    if (auto dynamic = dynamic_topic_defaults(*with_->config, cluster_wide, own))
+      defaults = *dynamic;
     else
       CAFKA_LOG_WARN("dynamic configs of node {} are not usable: {}", with_->config->id, dynamic.error().to_string());
   }
@@ -209,6 +210,38 @@ void broker::obey(stop_broker& order) {
 void broker::obey(close_failed& order) {
   CAFKA_LOG_WARN("a log was not closed cleanly: {}", order.reason);
   all_flushed_ = false;
+}
+
+void broker::obey(describe_log_dirs_request& order) {
+  // The directories answer one by one, from their flushers' threads; the last answer carries all.
+  struct answers {
+    std::vector<net::log_dir_description> all;
+    std::atomic<std::size_t> missing{0};
+    completion_reply<std::vector<net::log_dir_description>> done;
+  };
+  auto shared = std::make_shared<answers>();
+  shared->done = std::move(order.done);
+  shared->missing = with_->directories.size();
+  for (const auto& directory : with_->directories)
+    shared->all.emplace_back().path = directory.path;
+  for (const auto& [topic_id, of] : topics_)
+    for (const auto& [number, here] : of.replicas)
+      if (here.marks && !here.retire_after)
+        shared->all[here.directory].partitions.push_back({here.name, here.marks->size_bytes.load(std::memory_order_acquire)});
+  for (std::size_t i = 0; i < with_->directories.size(); ++i) {
+    completion_reply<volume_space> measured{[shared, i](result<volume_space> space) {
+      auto& one = shared->all[i];
+      if (space) {
+        one.total_bytes = space->total_bytes;
+        one.usable_bytes = space->usable_bytes;
+      } else {
+        one = {one.path, errc::kafka_storage_error, {}, -1, -1};
+      }
+      if (shared->missing.fetch_sub(1, std::memory_order_acq_rel) == 1)
+        shared->done.deliver(std::move(shared->all));
+    }};
+    caf::anon_send(with_->directories[i].environment->flusher, directory_order{measure_volume{std::move(measured)}});
+  }
 }
 
 void broker::check_stopped() {

@@ -96,6 +96,7 @@ private:
   void obey(stop_broker& order);
   void obey(close_failed& order);
   void obey(partition_retired& order);
+  void obey(describe_log_dirs_request& order);
   void obey(std::monostate&) {}
 
   // Changes of the image.

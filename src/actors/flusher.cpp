@@ -130,6 +130,18 @@ void flusher::obey(take_offline& order) {
     go_offline({errc::io_error, std::move(order.reason)});
 }
 
+void flusher::obey(measure_volume& order) {
+  if (is_offline()) {
+    order.done.deliver(fail(offline_.code, offline_.detail));
+    return;
+  }
+  const auto told = [](const result<std::uint64_t>& bytes) {
+    return bytes ? static_cast<std::int64_t>(std::min<std::uint64_t>(*bytes, INT64_MAX)) : std::int64_t{-1};
+  };
+  order.done.deliver(
+      volume_space{told(with_.files->total_bytes(directory_->path())), told(with_.files->available_bytes(directory_->path()))});
+}
+
 result<void> flusher::write_all(bool recovery_points, bool log_start_offsets, bool high_watermarks) {
   using storage::log_directory;
   if (is_offline())

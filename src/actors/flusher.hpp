@@ -48,6 +48,7 @@ private:
   void obey(write_checkpoints& order);
   void obey(write_clean_marker& order);
   void obey(take_offline& order);
+  void obey(measure_volume& order);
   void obey(std::monostate&) {}
 
   using mark = std::atomic<std::int64_t> partition_marks::*;

@@ -93,10 +93,8 @@ void gateway::create_topics(std::vector<metadata::new_topic> topics, bool valida
 
 void gateway::delete_topics(std::vector<metadata::topic_ref> topics, net::completion<std::vector<metadata::topic_outcome>> done) {
   if (!with_.config->delete_topics) {
-    std::vector<metadata::topic_outcome> refused;
-    for (auto& topic : topics)
-      refused.push_back({std::move(topic.name), topic.topic_id, errc::policy_violation, "delete.topic.enable is false"});
-    return done(std::move(refused));
+    done(fail(errc::topic_deletion_disabled, "Topic deletion is disabled (delete.topic.enable is false)."));
+    return;
   }
   caf::anon_send(with_.metadata, metadata_request{delete_topics_request{std::move(topics), std::move(done)}});
 }
@@ -113,6 +111,14 @@ void gateway::alter_configs(std::vector<metadata::alter_config> changes, bool va
 
 void gateway::describe_configs(metadata::config_key resource, net::completion<std::vector<metadata::config_entry>> done) {
   done(actors::describe_configs(*with_.config, *with_.image->load(), resource));
+}
+
+std::vector<metadata::config_entry> gateway::topic_configs(const metadata::config_map& own) const {
+  return describe_topic_configs(*with_.config, *with_.image->load(), own);
+}
+
+void gateway::describe_log_dirs(net::completion<std::vector<net::log_dir_description>> done) {
+  caf::anon_send(with_.broker, broker_order{describe_log_dirs_request{std::move(done)}});
 }
 
 void gateway::init_producer_id(net::completion<net::producer_id_and_epoch> done) {

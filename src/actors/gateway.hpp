@@ -21,10 +21,14 @@ public:
     const snapshot<metadata::image>* image = nullptr;
     const snapshot<routing_table>* routes = nullptr;
     metadata_actor metadata;
+    broker_actor broker;
   };
   explicit gateway(parts with) : with_(std::move(with)) {}
   // Before the first call comes in.
-  void set_metadata(metadata_actor actor) { with_.metadata = std::move(actor); }
+  void set_actors(metadata_actor metadata, broker_actor broker) {
+    with_.metadata = std::move(metadata);
+    with_.broker = std::move(broker);
+  }
 
   net::node_description describe_node() const override;
   metadata::image_ptr image() const override { return with_.image->load(); }
@@ -47,6 +51,8 @@ public:
   void alter_configs(std::vector<metadata::alter_config> changes, bool validate_only,
                      net::completion<std::vector<metadata::config_outcome>> done) override;
   void describe_configs(metadata::config_key resource, net::completion<std::vector<metadata::config_entry>> done) override;
+  [[nodiscard]] std::vector<metadata::config_entry> topic_configs(const metadata::config_map& own) const override;
+  void describe_log_dirs(net::completion<std::vector<net::log_dir_description>> done) override;
   void init_producer_id(net::completion<net::producer_id_and_epoch> done) override;
 
 private:

@@ -141,8 +141,18 @@ struct take_offline {
   std::string reason;
 };
 
+struct volume_space {
+  std::int64_t total_bytes = -1, usable_bytes = -1;
+};
+// Refused with log_dir_offline after a failure.
+struct measure_volume {
+  completion_reply<volume_space> done;
+};
+
 struct directory_order {
-  std::variant<std::monostate, remove_files, retire_partition, track_partition, write_checkpoints, write_clean_marker, take_offline> what;
+  std::variant<std::monostate, remove_files, retire_partition, track_partition, write_checkpoints, write_clean_marker, take_offline,
+               measure_volume>
+      what;
 };
 
 using flusher_actor =
@@ -203,8 +213,13 @@ struct partition_retired {
   topic_partition name;
 };
 
+struct describe_log_dirs_request {
+  completion_reply<std::vector<net::log_dir_description>> done;
+};
+
 struct broker_order {
-  std::variant<std::monostate, image_update, directory_failed, stop_broker, close_failed, partition_retired> what;
+  std::variant<std::monostate, image_update, directory_failed, stop_broker, close_failed, partition_retired, describe_log_dirs_request>
+      what;
 };
 
 using broker_actor = caf::typed_actor<caf::result<void>(broker_order), caf::result<void>(caf::tick_atom)>;

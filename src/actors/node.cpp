@@ -131,7 +131,7 @@ result<void> node::parts::start() {
   directories = std::move(opened);
   system = std::make_unique<caf::actor_system>(system_config);
   start_shards();
-  door = std::make_unique<gateway>(gateway::parts{config, directories.cluster_id, &image, &routes, {}});
+  door = std::make_unique<gateway>(gateway::parts{config, directories.cluster_id, &image, &routes, {}, {}});
   std::vector<boost::asio::io_context*> loops;
   for (auto& each : shards)
     loops.push_back(&each->io());
@@ -165,7 +165,7 @@ result<void> node::parts::start() {
   with->registration = std::move(registration);
   with->failed = [failed = environment.failed](const std::string&) { failed(); };
   metadata_handle = spawn_on<metadata_keeper>(*system, nullptr, std::move(with));
-  door->set_metadata(metadata_handle);
+  door->set_actors(metadata_handle, broker_handle);
   awaited<void> started;
   caf::anon_send(metadata_handle, metadata_request{start_metadata{started.reply()}});
   CAFKA_TRY(wait(started));

@@ -25,7 +25,7 @@ partition::partition(caf::actor_config& config, shard* home, std::shared_ptr<par
     producers_due_ms_ = environment_->time->wall_ms() + environment_->producer_check_interval_ms;
   // Recovery has synced what it found: all of it is behind the recovery point now.
   marks_->recovery_point.store(log_->flushed_end_offset(), std::memory_order_release);
-  marks_->log_start_offset.store(log_->log_start_offset(), std::memory_order_release);
+  note_extent();
   marks_->high_watermark.store(std::min(marks_->high_watermark.load(), log_->log_end_offset()), std::memory_order_release);
 }
 
@@ -126,7 +126,7 @@ void partition::obey(maintain&) {
         maintained = tl::unexpected<error>(std::move(retired.error()));
     if (!maintained)
       CAFKA_LOG_WARN("{}: retention is put off: {}", name_.to_string(), maintained.error().to_string());
-    marks_->log_start_offset.store(log_->log_start_offset(), std::memory_order_release);
+    note_extent();
     if (auto deletable = log_->take_deletable_files(wall_ms); !deletable.empty())
       caf::anon_send(environment_->flusher, directory_order{remove_files{std::move(deletable), 0}});
     if (flush_due_ms_ <= wall_ms)
@@ -135,6 +135,11 @@ void partition::obey(maintain&) {
   if (producers_due_ms_ <= wall_ms)
     expire_producers(wall_ms);
   update_maintenance_due();
+}
+
+void partition::note_extent() {
+  marks_->log_start_offset.store(log_->log_start_offset(), std::memory_order_release);
+  marks_->size_bytes.store(static_cast<std::int64_t>(log_->size_bytes()), std::memory_order_release);
 }
 
 void partition::expire_producers(std::int64_t wall_ms) {

@@ -103,6 +103,7 @@ private:
   void adopt_core_config();
   void save_start_offset();
   void update_maintenance_due();
+  void note_extent(); // after segments have gone
   void expire_producers(std::int64_t wall_ms);
   void expire();
   void arm_tick(std::int64_t deadline_ms);

@@ -134,6 +134,11 @@ void partition::answer(delete_records_query& query) {
     query.done.deliver(fail(errc::kafka_storage_error, offline_reason_));
     return;
   }
+  // A reader of a compacted log would miss the newest record of a key, not old ones.
+  if (settings_->log.cleanup_compact && !settings_->log.cleanup_delete) {
+    query.done.deliver(fail(errc::policy_violation, name_.to_string() + " is compacted and not deleted from (cleanup.policy)"));
+    return;
+  }
   const auto high_watermark = leader_.high_watermark();
   const auto offset = query.offset == -1 ? high_watermark : query.offset;
   if (offset < 0 || offset > high_watermark) {
@@ -146,7 +151,7 @@ void partition::answer(delete_records_query& query) {
       query.done.deliver(tl::unexpected<error>(std::move(advanced.error())));
       return;
     }
-    marks_->log_start_offset.store(log_->log_start_offset(), std::memory_order_release);
+    note_extent();
     update_maintenance_due();
   }
   // Answered once the checkpoint holds it: deleted records must not come back after a crash.

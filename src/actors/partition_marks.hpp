@@ -31,6 +31,7 @@ struct partition_marks {
   std::atomic<std::int64_t> recovery_point{0};
   std::atomic<std::int64_t> log_start_offset{0};
   std::atomic<std::int64_t> high_watermark{0};
+  std::atomic<std::int64_t> size_bytes{0}; // of the log's segments
   std::atomic<std::int64_t> maintenance_due_ms{never_ms};
 
   // Says when this partition wants to be told to maintain itself.

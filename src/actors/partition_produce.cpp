@@ -98,6 +98,7 @@ bool partition::append(produce_request& request, storage::checked_batch& batch, 
     }
     return false;
   }
+  marks_->size_bytes.fetch_add(static_cast<std::int64_t>(batch.bytes.size()), std::memory_order_release);
   leader_.on_appended(log_->log_end_offset(), now_ms());
   if (header.producer_id != storage::no_producer_id) {
     producers_.append(header);

@@ -51,6 +51,7 @@ constexpr row rows[] = {
     {errc::unknown_producer_id, "UNKNOWN_PRODUCER_ID", self, false},
     {errc::fetch_session_id_not_found, "FETCH_SESSION_ID_NOT_FOUND", self, true},
     {errc::invalid_fetch_session_epoch, "INVALID_FETCH_SESSION_EPOCH", self, true},
+    {errc::topic_deletion_disabled, "TOPIC_DELETION_DISABLED", self, false},
     {errc::fenced_leader_epoch, "FENCED_LEADER_EPOCH", self, true},
     {errc::unknown_leader_epoch, "UNKNOWN_LEADER_EPOCH", self, true},
     {errc::unsupported_compression_type, "UNSUPPORTED_COMPRESSION_TYPE", self, false},

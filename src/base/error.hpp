@@ -48,6 +48,7 @@ enum class errc : std::int32_t {
   unknown_producer_id = 59,
   fetch_session_id_not_found = 70,
   invalid_fetch_session_epoch = 71,
+  topic_deletion_disabled = 73,
   fenced_leader_epoch = 74,
   unknown_leader_epoch = 75,
   unsupported_compression_type = 76,

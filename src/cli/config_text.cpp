@@ -42,6 +42,24 @@ std::string wrapped(std::string_view text, std::string_view indent, std::size_t 
   return line.empty() ? out : out + std::string{indent} + line + '\n';
 }
 
+std::string names_of(bool topic_level, update_mode mode) {
+  std::string names;
+  for (const auto& spec : ineffective_key_specs(topic_level))
+    if (spec.mode == mode)
+      names += (names.empty() ? "`" : ", `") + std::string{topic_level ? spec.topic_name : spec.name} + '`';
+  return names;
+}
+
+std::string ineffective_keys() {
+  return "\n## Keys of Kafka without effect here\n\nAccepted in the file, shown by `kafka-configs --describe --all` with Kafka's types and "
+         "defaults.\n\nAlso accepted while running, and checked and kept as by Kafka (those that begin with `ssl.` or `sasl.` are refused "
+         "there: "
+         "Kafka takes them for single listeners only, and no listener has settings of its own here): " +
+         names_of(false, update_mode::cluster_wide) + ".\n\nOnly in the file: " + names_of(false, update_mode::read_only) +
+         ".\n\nOn a topic: " + names_of(true, update_mode::cluster_wide) +
+         ". `remote.storage.enable=true` is refused, as by a Kafka without tiered storage.\n";
+}
+
 } // namespace
 
 std::string config_markdown() {
@@ -62,7 +80,7 @@ std::string config_markdown() {
       out += " · *own*";
     out += '\n';
   }
-  return out;
+  return out + ineffective_keys();
 }
 
 std::string config_text(std::string_view part) {

@@ -16,6 +16,8 @@ struct new_topic {
   std::int16_t replication_factor = -1; // −1: default.replication.factor
   std::vector<std::vector<node_id>> assignment; // by partition; empty: placed by the controller. Excludes the two above.
   config_map configs;
+  error flaw{errc::none,
+             {}}; // what the request says that this cannot hold, a null value for instance; told unless the name is refused first
 };
 
 struct topic_outcome {
@@ -35,7 +37,8 @@ struct topic_ref { // by name, or by id when the name is empty
 struct new_partitions {
   std::string topic;
   std::int32_t total_count = 0;
-  std::vector<std::vector<node_id>> assignment; // of the new partitions only; empty: placed by the controller
+  std::vector<std::vector<node_id>> assignment; // of the new partitions only; empty: placed by the controller …
+  bool is_assigned = false; // … unless this says that it was meant
 };
 
 enum class config_operation : std::int8_t { set = 0, remove = 1, append = 2, subtract = 3 };
@@ -49,6 +52,7 @@ struct config_change {
 struct alter_config {
   config_key resource;
   std::vector<config_change> changes;
+  bool replaces_all = false; // what `changes` does not set returns to its default
 };
 
 struct config_outcome {
@@ -66,6 +70,14 @@ enum class config_source : std::int8_t {
   default_value = 5,
 };
 
+// A value that a key has at some level, by the name it has there: what the entry's own value overrides.
+struct config_synonym {
+  std::string key;
+  std::optional<std::string> value; // nullopt: sensitive
+  config_source source = config_source::default_value;
+  bool operator==(const config_synonym&) const = default;
+};
+
 struct config_entry {
   std::string key;
   std::optional<std::string> value; // nullopt: sensitive, or unset
@@ -74,6 +86,7 @@ struct config_entry {
   bool sensitive = false;
   std::string type; // "long", "string", "list", …
   std::string documentation;
+  std::vector<config_synonym> synonyms; // strongest first
 };
 
 } // namespace cafka::metadata

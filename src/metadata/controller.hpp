@@ -147,7 +147,7 @@ private:
   result<partition_record> new_partition(const uuid& topic, std::int32_t number, const std::vector<node_id>& replicas) const;
   // controller_configs.cpp
   config_outcome plan_configs(const alter_config& change, std::vector<metadata_record>& records) const;
-  result<config_map> changed_configs(const config_key& resource, const std::vector<config_change>& changes) const;
+  result<config_map> changed_configs(const alter_config& wanted) const;
   void add_eligibility_changes(const topic_image& topic, const config_map& configs, std::vector<metadata_record>& records) const;
   // controller_brokers.cpp
   result<const broker_registration*> find_broker(node_id id, std::int64_t broker_epoch) const;

@@ -26,7 +26,7 @@ struct controller_config {
 class config_rules {
 public:
   virtual ~config_rules() = default;
-  // Does the key exist for this kind of resource, may it be changed, is the value of its type and in range? invalid_config, with key and value.
+  // Does the key exist for this kind of resource, may it be changed, is the value of its type and in range? invalid_config or invalid_request.
   [[nodiscard]] virtual result<void> check(const config_key& resource, std::string_view key, std::string_view value) const = 0;
   // Everything set on the resource together (keys that bound each other).
   [[nodiscard]] virtual result<void> check_all(const config_key& resource, const config_map& configs) const = 0;

@@ -36,33 +36,42 @@ std::string combined(std::string_view before, std::string_view change, bool add)
   return text;
 }
 
-std::string named(const config_key& resource) {
-  return (resource.type == config_resource::topic ? "topic '" : "broker '") + resource.name + "'";
-}
-
 } // namespace
 
-result<config_map> controller::changed_configs(const config_key& resource, const std::vector<config_change>& changes) const {
+result<config_map> controller::changed_configs(const alter_config& wanted) const {
+  const auto& resource = wanted.resource;
   auto configs = working().configs(resource.type, resource.name);
   std::set<std::string> seen;
-  for (const auto& change : changes) {
+  for (const auto& change : wanted.changes)
     if (!seen.insert(change.key).second)
-      return fail(errc::invalid_request, "the request names key '" + change.key + "' of " + named(resource) + " more than once");
+      return fail(errc::invalid_request, "Error due to duplicate config keys");
+  for (const auto& change : wanted.changes)
+    if (!change.value && change.operation != config_operation::remove)
+      return fail(errc::invalid_request, "Null value not supported for : " + change.key);
+  if (wanted.replaces_all)
+    std::erase_if(configs, [&](const auto& entry) { return !seen.contains(entry.first); });
+  for (const auto& change : wanted.changes) {
     if (change.operation == config_operation::remove) {
       configs.erase(change.key);
       continue;
     }
-    if (!change.value)
-      return fail(errc::invalid_request, "key '" + change.key + "' of " + named(resource) + " is given no value");
     auto value = *change.value;
     if (change.operation != config_operation::set) {
+      const bool append = change.operation == config_operation::append;
       if (!rules_->is_list(resource.type, change.key))
-        return fail(errc::invalid_config, "'" + change.key + "' is no list: nothing can be appended to it nor taken from it");
+        return fail(
+            errc::invalid_config,
+            resource.type == config_resource::topic
+                ? std::string{"Can't "} + (append ? "APPEND to" : "SUBTRACT from") + " key " + change.key + " because its type is not LIST."
+                : std::string{"Config value "} + (append ? "append" : "subtract") + " is not allowed for config key: " + change.key);
       const auto now = configs.find(change.key);
       const auto before = now != configs.end() ? now->second : rules_->default_value(resource.type, change.key);
-      value = combined(before, value, change.operation == config_operation::append);
+      value = combined(before, value, append);
     }
     CAFKA_TRY(rules_->check(resource, change.key, value));
+    // Eligible leader replicas are counted against one number for all nodes (KIP-966).
+    if (resource.type == config_resource::broker && !resource.name.empty() && change.key == "min.insync.replicas")
+      return fail(errc::invalid_config, "Broker-level min.insync.replicas cannot be altered while ELR is enabled.");
     configs.insert_or_assign(change.key, std::move(value));
   }
   CAFKA_TRY(rules_->check_all(resource, configs));
@@ -84,29 +93,29 @@ config_outcome controller::plan_configs(const alter_config& wanted, std::vector<
   auto plan = [&]() -> result<void> {
     const auto* topic = resource.type == config_resource::topic ? working().find_topic(resource.name) : nullptr;
     if (resource.type == config_resource::topic) {
+      if (resource.name.empty())
+        return fail(errc::invalid_request, "Default topic resources are not allowed.");
       CAFKA_TRY(check_topic_name(resource.name));
       if (!topic)
-        return fail(errc::unknown_topic_or_partition, "there is no " + named(resource));
+        return fail(errc::unknown_topic_or_partition, "The topic '" + resource.name + "' does not exist.");
     } else if (!resource.name.empty()) {
       node_id id = no_node;
       const auto* end = resource.name.data() + resource.name.size();
       const auto parsed = std::from_chars(resource.name.data(), end, id);
       if (parsed.ec != std::errc{} || parsed.ptr != end || id < 0)
-        return fail(errc::invalid_request, "'" + resource.name + "' is no broker id");
+        return fail(errc::invalid_request, "Node id must be an integer, but it is: " + resource.name);
     }
-    CAFKA_TRY_ASSIGN(after, changed_configs(resource, wanted.changes));
+    CAFKA_TRY_ASSIGN(after, changed_configs(wanted));
     const auto& before = working().configs(resource.type, resource.name);
-    for (const auto& change : wanted.changes) {
-      const auto was = before.find(change.key);
-      const auto is = after.find(change.key);
-      const bool same = was == before.end() ? is == after.end() : is != after.end() && is->second == was->second;
-      if (same)
-        continue;
-      config_record record{static_cast<std::int8_t>(resource.type), resource.name, change.key, std::nullopt, {}};
-      if (is != after.end())
-        record.value = is->second;
-      records.emplace_back(std::move(record));
-    }
+    const auto change_to = [&](const std::string& key, std::optional<std::string> value) {
+      records.emplace_back(config_record{static_cast<std::int8_t>(resource.type), resource.name, key, std::move(value), {}});
+    };
+    for (const auto& [key, value] : before)
+      if (!after.contains(key))
+        change_to(key, std::nullopt);
+    for (const auto& [key, value] : after)
+      if (const auto was = before.find(key); was == before.end() || was->second != value)
+        change_to(key, value);
     if (topic)
       add_eligibility_changes(*topic, after, records);
     return {};
@@ -120,13 +129,14 @@ config_outcome controller::plan_configs(const alter_config& wanted, std::vector<
 
 decision<std::vector<config_outcome>> controller::alter_configs(const std::vector<alter_config>& changes) {
   decision<std::vector<config_outcome>> decided;
-  std::set<config_key> seen;
+  std::map<config_key, int> times_named;
+  for (const auto& change : changes)
+    ++times_named[change.resource];
   for (const auto& change : changes) {
     if (!active())
       decided.outcome.push_back({change.resource, errc::not_controller, {}});
-    else if (!seen.insert(change.resource).second)
-      decided.outcome.push_back(
-          {change.resource, errc::invalid_request, "the request names " + named(change.resource) + " more than once"});
+    else if (times_named[change.resource] > 1)
+      decided.outcome.push_back({change.resource, errc::invalid_request, "Each resource must appear at most once."});
     else
       decided.outcome.push_back(plan_configs(change, decided.records));
   }

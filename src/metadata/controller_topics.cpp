@@ -35,18 +35,18 @@ std::set<Key> repeated(const std::vector<T>& list, Key T::*key) {
 result<void> check_topic_name(std::string_view name) {
   constexpr std::size_t longest = 249; // with "-<partition>" and a deletion's suffix it must still be a file name
   if (name.empty())
-    return fail(errc::invalid_topic_exception, "the topic name is empty");
+    return fail(errc::invalid_topic_exception, "Topic name is invalid: the empty string is not allowed");
   if (name == "." || name == "..")
-    return fail(errc::invalid_topic_exception, "the topic name cannot be \"" + std::string{name} + "\"");
+    return fail(errc::invalid_topic_exception, "Topic name is invalid: '" + std::string{name} + "' is not allowed");
   if (name.size() > longest)
-    return fail(errc::invalid_topic_exception,
-                "the topic name has " + std::to_string(name.size()) + " characters, more than " + std::to_string(longest));
+    return fail(errc::invalid_topic_exception, "Topic name is invalid: the length of '" + std::string{name} +
+                                                   "' is longer than the max allowed length " + std::to_string(longest));
   const bool legal = std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
   });
   if (!legal)
-    return fail(errc::invalid_topic_exception,
-                "topic name \"" + std::string{name} + "\" has characters other than ASCII letters, digits, '.', '_' and '-'");
+    return fail(errc::invalid_topic_exception, "Topic name is invalid: '" + std::string{name} +
+                                                   "' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'");
   return {};
 }
 
@@ -63,14 +63,14 @@ std::string collision_key(std::string_view name) {
 result<void> controller::check_new_name(std::string_view name, const std::map<std::string, std::string>& also_new) const {
   CAFKA_TRY(check_topic_name(name));
   if (name == metadata_topic)
-    return fail(errc::invalid_request, "creation of internal topic " + std::string{name} + " is prohibited");
+    return fail(errc::invalid_request, "Creation of internal topic " + std::string{name} + " is prohibited.");
   if (working().find_topic(name))
-    return fail(errc::topic_already_exists, "topic '" + std::string{name} + "' already exists");
+    return fail(errc::topic_already_exists, "Topic '" + std::string{name} + "' already exists.");
   if (name.find_first_of("._") != std::string_view::npos)
     for (const auto* names : {&collision_keys_, &also_new})
       if (const auto found = names->find(collision_key(name)); found != names->end())
-        return fail(errc::invalid_topic_exception, "topic '" + std::string{name} + "' collides with existing topic '" + found->second +
-                                                       "': names that differ only in '.' and '_' look the same in metrics");
+        // Names that differ only in '.' and '_' look the same in metrics.
+        return fail(errc::invalid_topic_exception, "Topic '" + std::string{name} + "' collides with existing topic: " + found->second);
   return {};
 }
 
@@ -83,19 +83,21 @@ std::vector<usable_broker> controller::usable_brokers() const {
 }
 
 result<void> controller::check_assignment(const std::vector<std::vector<node_id>>& assignment, std::size_t replication_factor) const {
-  for (std::size_t i = 0; i < assignment.size(); ++i) {
-    const auto& replicas = assignment[i];
-    const auto where = "the manual assignment " + joined(replicas) + " of partition " + std::to_string(i);
+  constexpr std::string_view told = "The manual partition assignment includes ";
+  for (const auto& replicas : assignment) {
     if (replicas.empty())
-      return fail(errc::invalid_replica_assignment, where + " has no replica");
-    if (std::set<node_id>(replicas.begin(), replicas.end()).size() != replicas.size())
-      return fail(errc::invalid_replica_assignment, where + " names a broker twice");
-    for (const auto id : replicas)
-      if (!working().brokers().contains(id))
-        return fail(errc::invalid_replica_assignment, where + " names broker " + std::to_string(id) + ", which is not registered");
+      return fail(errc::invalid_replica_assignment, std::string{told} + "an empty replica list.");
+    for (auto id = replicas.begin(); id != replicas.end(); ++id) {
+      if (!working().brokers().contains(*id))
+        return fail(errc::invalid_replica_assignment,
+                    std::string{told} + "broker " + std::to_string(*id) + ", but no such broker is registered.");
+      if (std::find(replicas.begin(), id, *id) != id)
+        return fail(errc::invalid_replica_assignment, std::string{told} + "the broker " + std::to_string(*id) + " more than once.");
+    }
     if (replicas.size() != replication_factor)
-      return fail(errc::invalid_replica_assignment, where + " has " + std::to_string(replicas.size()) + " replicas, not " +
-                                                        std::to_string(replication_factor) + " as the others");
+      return fail(errc::invalid_replica_assignment, std::string{told} + "a partition with " + std::to_string(replicas.size()) +
+                                                        " replica(s), but this is not consistent with previous partitions, which have " +
+                                                        std::to_string(replication_factor) + " replica(s).");
   }
   return {};
 }
@@ -113,8 +115,9 @@ result<partition_record> controller::new_partition(const uuid& topic, std::int32
     record.directories.push_back(directories.size() == 1 ? directories[0] : uuid{});
   }
   if (record.isr.empty())
-    return fail(errc::invalid_replica_assignment,
-                "all brokers of " + joined(replicas) + " for partition " + std::to_string(number) + " are fenced or shutting down");
+    return fail(errc::invalid_replica_assignment, "All brokers specified in the manual partition assignment for partition " +
+                                                      std::to_string(number) +
+                                                      " are fenced or in controlled shutdown: " + joined(replicas));
   record.leader = record.isr[0];
   record.leader_epoch = 0;
   record.partition_epoch = 0;
@@ -122,31 +125,25 @@ result<partition_record> controller::new_partition(const uuid& topic, std::int32
 }
 
 result<std::vector<std::vector<node_id>>> controller::replicas_for(const new_topic& topic, std::int32_t budget) {
-  auto over_budget = [&](std::size_t asked) {
-    return fail(errc::policy_violation, std::to_string(asked) + " partitions are more than the " + std::to_string(budget) +
-                                            " that this request may still create (" + std::to_string(config_.max_partitions_per_request) +
-                                            " in all)");
-  };
+  const auto over_budget = [] { return fail(errc::policy_violation, "Excessively large number of partitions per request."); };
   if (!topic.assignment.empty()) {
-    if (topic.partition_count != -1 || topic.replication_factor != -1)
-      return fail(errc::invalid_request, "a manual assignment excludes a partition count (" + std::to_string(topic.partition_count) +
-                                             ") and a replication factor (" + std::to_string(topic.replication_factor) +
-                                             "): both must be -1");
+    if (topic.replication_factor != -1)
+      return fail(errc::invalid_request, "A manual partition assignment was specified, but replication factor was not set to -1.");
+    if (topic.partition_count != -1)
+      return fail(errc::invalid_request, "A manual partition assignment was specified, but numPartitions was not set to -1.");
     if (topic.assignment.size() > static_cast<std::size_t>(std::max(budget, 0)))
-      return over_budget(topic.assignment.size());
+      return over_budget();
     CAFKA_TRY(check_assignment(topic.assignment, topic.assignment[0].size()));
     return topic.assignment;
   }
-  if (topic.partition_count == 0 || topic.partition_count < -1)
-    return fail(errc::invalid_partitions,
-                "the number of partitions is " + std::to_string(topic.partition_count) + ": it must be at least 1, or -1 for the default");
   if (topic.replication_factor == 0 || topic.replication_factor < -1)
-    return fail(errc::invalid_replication_factor,
-                "the replication factor is " + std::to_string(topic.replication_factor) + ": it must be at least 1, or -1 for the default");
+    return fail(errc::invalid_replication_factor, "Replication factor must be larger than 0, or -1 to use the default value.");
+  if (topic.partition_count == 0 || topic.partition_count < -1)
+    return fail(errc::invalid_partitions, "Number of partitions was set to an invalid non-positive value.");
   const auto partitions = topic.partition_count == -1 ? config_.default_partition_count : topic.partition_count;
   const auto factor = topic.replication_factor == -1 ? config_.default_replication_factor : topic.replication_factor;
   if (partitions > budget)
-    return over_budget(static_cast<std::size_t>(partitions));
+    return over_budget();
   return place_replicas(usable_brokers(), partitions, factor, source_);
 }
 
@@ -154,11 +151,13 @@ topic_outcome controller::plan_topic(const new_topic& topic, std::int32_t& budge
   topic_outcome outcome;
   outcome.name = topic.name;
   auto plan = [&]() -> result<void> {
-    CAFKA_TRY_ASSIGN(replicas, replicas_for(topic, budget));
     const config_key resource{config_resource::topic, topic.name};
+    if (topic.flaw.code != errc::none)
+      return tl::unexpected(topic.flaw);
     for (const auto& [key, value] : topic.configs)
       CAFKA_TRY(rules_->check(resource, key, value));
     CAFKA_TRY(rules_->check_all(resource, topic.configs));
+    CAFKA_TRY_ASSIGN(replicas, replicas_for(topic, budget));
     const auto id = uuid::random(source_);
     std::vector<metadata_record> planned;
     planned.reserve(1 + topic.configs.size() + replicas.size());
@@ -192,7 +191,7 @@ decision<std::vector<topic_outcome>> controller::create_topics(const std::vector
     if (!active()) {
       outcome.code = errc::not_controller;
     } else if (twice.contains(topic.name)) {
-      set_error(outcome, {errc::invalid_request, "the request names topic '" + topic.name + "' more than once"});
+      set_error(outcome, {errc::invalid_request, "Duplicate topic name."});
     } else if (auto legal = check_new_name(topic.name, also_new); !legal) {
       set_error(outcome, std::move(legal.error()));
     } else {
@@ -223,10 +222,8 @@ decision<std::vector<topic_outcome>> controller::delete_topics(const std::vector
     }
     outcome.name = topic->name;
     outcome.topic_id = topic->id;
-    if (is_internal_topic(topic->name))
-      set_error(outcome, {errc::invalid_request, "deletion of internal topic " + topic->name + " is prohibited"});
-    else if (!removed.insert(topic->id).second)
-      set_error(outcome, {errc::invalid_request, "the request names topic '" + topic->name + "' more than once"});
+    if (!removed.insert(topic->id).second)
+      set_error(outcome, {errc::invalid_request, "Duplicate topic name."});
     else
       decided.records.emplace_back(remove_topic_record{topic->id, {}});
   }
@@ -242,21 +239,22 @@ topic_outcome controller::plan_partitions(const new_partitions& wanted, std::int
       return fail(errc::unknown_topic_or_partition, "there is no topic '" + wanted.topic + "'");
     outcome.topic_id = topic->id;
     const auto current = static_cast<std::int32_t>(topic->partitions.size());
-    if (wanted.total_count <= current)
-      return fail(errc::invalid_partitions, "topic '" + wanted.topic + "' has " + std::to_string(current) +
-                                                " partitions: " + std::to_string(wanted.total_count) + " would not be an increase");
+    if (wanted.total_count == current)
+      return fail(errc::invalid_partitions, "Topic already has " + std::to_string(current) + " partition(s).");
+    if (wanted.total_count < current)
+      return fail(errc::invalid_partitions, "The topic " + wanted.topic + " currently has " + std::to_string(current) + " partition(s); " +
+                                                std::to_string(wanted.total_count) + " would not be an increase.");
     const auto added = wanted.total_count - current;
     if (added > budget)
-      return fail(errc::policy_violation, std::to_string(added) + " more partitions are above the bound of " +
-                                              std::to_string(config_.max_partitions_per_request) + " for one request");
+      return fail(errc::policy_violation, "Excessively large number of partitions per request.");
     const auto factor = topic->partitions.begin()->second.replicas.size();
     auto replicas = wanted.assignment;
-    if (replicas.empty()) {
+    if (replicas.empty() && !wanted.is_assigned) {
       CAFKA_TRY_ASSIGN(placed, place_replicas(usable_brokers(), added, static_cast<std::int16_t>(factor), source_));
       replicas = std::move(placed);
     } else if (replicas.size() != static_cast<std::size_t>(added)) {
-      return fail(errc::invalid_replica_assignment,
-                  "the request adds " + std::to_string(added) + " partitions and assigns " + std::to_string(replicas.size()));
+      return fail(errc::invalid_replica_assignment, "Attempted to add " + std::to_string(added) + " additional partition(s), but only " +
+                                                        std::to_string(replicas.size()) + " assignment(s) were specified.");
     }
     CAFKA_TRY(check_assignment(replicas, factor));
     std::vector<metadata_record> planned;
@@ -285,7 +283,7 @@ decision<std::vector<topic_outcome>> controller::create_partitions(const std::ve
     if (!active())
       outcome.code = errc::not_controller;
     else if (twice.contains(wanted.topic))
-      set_error(outcome, {errc::invalid_request, "the request names topic '" + wanted.topic + "' more than once"});
+      set_error(outcome, {errc::invalid_request, "Duplicate topic name."});
     else
       outcome = plan_partitions(wanted, budget, decided.records);
   }

@@ -65,16 +65,18 @@ candidate& best_follower(std::vector<candidate>& all, const std::vector<std::int
 
 result<std::vector<std::vector<node_id>>> place_replicas(const std::vector<usable_broker>& brokers, std::int32_t partition_count,
                                                          std::int16_t replication_factor, prng& source) {
+  const auto times = "Unable to replicate the partition " + std::to_string(replication_factor) + " time(s): ";
   if (replication_factor <= 0)
-    return fail(errc::invalid_replication_factor, "replication factor " + std::to_string(replication_factor) + " is not positive");
+    return fail(errc::invalid_replication_factor, times + "the replication factor must be positive.");
   if (static_cast<std::size_t>(replication_factor) > brokers.size())
-    return fail(errc::invalid_replication_factor, "replication factor " + std::to_string(replication_factor) + " is larger than the " +
-                                                      std::to_string(brokers.size()) + " usable brokers");
+    return fail(errc::invalid_replication_factor, times + "The target replication factor of " + std::to_string(replication_factor) +
+                                                      " cannot be reached because only " + std::to_string(brokers.size()) +
+                                                      " broker(s) are registered.");
   std::size_t rack_count = 0;
   auto all = candidates_of(brokers, rack_count);
   const auto round = leader_round(all, rack_count);
   if (round.empty())
-    return fail(errc::invalid_replication_factor, "all " + std::to_string(brokers.size()) + " brokers are fenced: none can lead");
+    return fail(errc::invalid_replication_factor, times + "All brokers are currently fenced.");
   const auto start = source.below(round.size());
   std::vector<std::vector<node_id>> placed;
   placed.reserve(static_cast<std::size_t>(std::max(partition_count, 0)));

@@ -109,6 +109,18 @@ struct node_description {
   std::int64_t max_fetch_bytes = 0; // fetch.max.bytes
 };
 
+struct log_dir_partition {
+  topic_partition name;
+  std::int64_t size_bytes = 0;
+};
+
+struct log_dir_description {
+  std::string path;
+  errc code = errc::none; // kafka_storage_error: the directory is offline, and the rest not known
+  std::vector<log_dir_partition> partitions;
+  std::int64_t total_bytes = -1, usable_bytes = -1; // of the volume; −1: unknown
+};
+
 struct producer_id_and_epoch {
   std::int64_t producer_id = -1;
   std::int16_t producer_epoch = -1;
@@ -143,6 +155,10 @@ public:
   virtual void alter_configs(std::vector<metadata::alter_config> changes, bool validate_only,
                              completion<std::vector<metadata::config_outcome>> done) = 0;
   virtual void describe_configs(metadata::config_key resource, completion<std::vector<metadata::config_entry>> done) = 0;
+  // What a topic that sets `own` has here, as describe_configs tells it; no matter whether there is such a topic.
+  [[nodiscard]] virtual std::vector<metadata::config_entry> topic_configs(const metadata::config_map& own) const = 0;
+  // Every log directory of this node with what it holds. Waits for no disk but that of the directory.
+  virtual void describe_log_dirs(completion<std::vector<log_dir_description>> done) = 0;
 
   // For a producer that is idempotent and not transactional: an id that nobody was given before, in this cluster's life, and epoch 0. Whatever
   // id and epoch the producer had, it gets a new one, as from Kafka: an epoch is bumped by the producer itself. Retriable errors only.

@@ -69,6 +69,8 @@ public:
   // errc::already_locked if another process (or another holder in this one) has it.
   [[nodiscard]] virtual result<std::unique_ptr<directory_lock>> lock(const std::string& path) = 0;
   [[nodiscard]] virtual result<std::uint64_t> available_bytes(const std::string& path) = 0;
+  // Of the volume that holds `path`, used or not.
+  [[nodiscard]] virtual result<std::uint64_t> total_bytes(const std::string& path) = 0;
 
   [[nodiscard]] result<bool> exists(const std::string& path);
   // Whole small files: checkpoints, properties. `limit_bytes` refuses anything larger with bad_format.

@@ -335,6 +335,17 @@ public:
   }
 
   result<std::uint64_t> available_bytes(const std::string& path) override {
+    CAFKA_TRY_ASSIGN(status, volume_of(path));
+    return static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
+  }
+
+  result<std::uint64_t> total_bytes(const std::string& path) override {
+    CAFKA_TRY_ASSIGN(status, volume_of(path));
+    return static_cast<std::uint64_t>(status.f_blocks) * status.f_frsize;
+  }
+
+private:
+  static result<struct statvfs> volume_of(const std::string& path) {
     struct statvfs status {};
     int answer;
     do
@@ -342,7 +353,7 @@ public:
     while (answer != 0 && errno == EINTR);
     if (answer != 0)
       return failure("statvfs", path);
-    return static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
+    return status;
   }
 };
 

@@ -113,6 +113,37 @@ CAF_TEST(an image is applied once its partitions are open and leading) {
   CAF_CHECK(acks->last().code == errc::none);
 }
 
+CAF_TEST(log directories are described with what they hold) {
+  const auto id = add_topic("t", 2, 5);
+  update();
+  produce(actor_of(id, 1), acks);
+  sched.run();
+  std::vector<net::log_dir_description> told;
+  const auto ask = [&] {
+    caf::anon_send(aut, broker_order{describe_log_dirs_request{net::completion<std::vector<net::log_dir_description>>{
+                            [&](const result<std::vector<net::log_dir_description>>& all) { told = all.value(); }}}});
+    sched.run();
+  };
+  ask();
+  CAF_REQUIRE_EQUAL(told.size(), 1u);
+  CAF_CHECK_EQUAL(told[0].path, "/data");
+  CAF_CHECK(told[0].code == errc::none);
+  CAF_CHECK(told[0].total_bytes >= told[0].usable_bytes && told[0].usable_bytes > 0);
+  CAF_REQUIRE_EQUAL(told[0].partitions.size(), 2u);
+  for (const auto& each : told[0].partitions) {
+    const auto content = disk.content("/data/" + each.name.to_string() + "/00000000000000000000.log");
+    CAF_CHECK_EQUAL(each.size_bytes, static_cast<std::int64_t>(content.value().size()));
+    CAF_CHECK_EQUAL(each.size_bytes > 0, each.name.partition == 1);
+  }
+  caf::anon_send(aut, broker_order{directory_failed{"/data", "it is gone"}});
+  sched.run();
+  ask();
+  CAF_REQUIRE_EQUAL(told.size(), 1u);
+  CAF_CHECK(told[0].code == errc::kafka_storage_error);
+  CAF_CHECK(told[0].partitions.empty());
+  CAF_CHECK_EQUAL(told[0].total_bytes, -1);
+}
+
 CAF_TEST(a partition that dies is opened again with what it had) {
   const auto id = add_topic("t", 1, 5);
   update();

@@ -101,6 +101,13 @@ CAF_TEST(names are said once and not also ignored) {
     CAF_CHECK(!is_ignored_kafka_topic_key(spec.topic_name));
   }
   for (const bool topic_level : {false, true}) {
+    for (const auto& spec : ineffective_key_specs(topic_level)) {
+      const auto name = topic_level ? spec.topic_name : spec.name;
+      CAF_CHECK((topic_level ? find_topic_key(name) : find_node_key(name)) == nullptr);
+      CAF_CHECK(find_ineffective_key(name, topic_level) == &spec); // so they are sorted
+      if (!spec.default_value.empty())
+        CAF_CHECK_EQUAL(complaint(spec, spec.default_value), "");
+    }
     const auto names = ignored_kafka_names(topic_level);
     CAF_CHECK(std::is_sorted(names.begin(), names.end()));
   }
@@ -220,7 +227,13 @@ CAF_TEST(dynamic configuration lies over the static one) {
   CAF_CHECK_EQUAL(config->topic_defaults.retention_ms, 6);
   CAF_CHECK_EQUAL(config->id, 7);
   CAF_CHECK(check_dynamic_node_config("log.retention.ms", "5"));
-  CAF_CHECK_EQUAL(check_dynamic_node_config("node.id", "5").error().code, errc::invalid_config);
+  CAF_CHECK_EQUAL(check_dynamic_node_config("node.id", "5").error(),
+                  (error{errc::invalid_request, "Cannot update these configs dynamically: [node.id]"}));
+  CAF_CHECK(check_dynamic_node_config("log.cleaner.threads", "2"));
+  CAF_CHECK_EQUAL(check_dynamic_node_config("background.threads", "0").error(),
+                  (error{errc::invalid_request, "Invalid value 0 for configuration background.threads: Value must be at least 1"}));
+  CAF_CHECK_EQUAL(check_dynamic_node_config("ssl.keystore.password", "x").error().code, errc::invalid_request);
+  CAF_CHECK_EQUAL(check_dynamic_node_config("listener.name.plaintext.ssl.keystore.password", "x").error().code, errc::invalid_request);
   CAF_CHECK_EQUAL(check_dynamic_node_config("log.retention.mx", "5").error().detail,
                   "Unknown broker config name: log.retention.mx (did you mean log.retention.ms?)");
 }

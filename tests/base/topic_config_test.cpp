@@ -60,17 +60,21 @@ CAF_TEST(the internal segment size wins) {
 }
 
 CAF_TEST(refusals) {
-  CAF_CHECK_EQUAL(refusal({{"retention.ms", "-2"}}),
-                  "Invalid value -2 for configuration retention.ms: expected a whole number of at least -1 (ms)");
+  CAF_CHECK_EQUAL(refusal({{"retention.ms", "-2"}}), "Invalid value -2 for configuration retention.ms: Value must be at least -1");
   CAF_CHECK_EQUAL(refusal({{"retention.mss", "1"}}), "Unknown topic config name: retention.mss (did you mean retention.ms?)");
-  CAF_CHECK_EQUAL(refusal({{"segment.bytes", "10"}}),
-                  "Invalid value 10 for configuration segment.bytes: expected a whole number from 1048576 to 2147483647 (bytes)");
-  CAF_CHECK_EQUAL(refusal({{"cleanup.policy", ""}}),
-                  "Invalid value  for configuration cleanup.policy: expected a list of: compact, delete");
+  CAF_CHECK_EQUAL(refusal({{"segment.bytes", "10"}}), "Invalid value 10 for configuration segment.bytes: Value must be at least 1048576");
+  CAF_CHECK_EQUAL(refusal({{"cleanup.policy", "x"}}),
+                  "Invalid value x for configuration cleanup.policy: String must be one of: compact, delete");
+  CAF_CHECK_EQUAL(refusal({{"cleanup.policy", ""}}), "accepted");
+  CAF_CHECK_EQUAL(refusal({{"min.cleanable.dirty.ratio", "2"}}),
+                  "Invalid value 2 for configuration min.cleanable.dirty.ratio: Value must be no more than 1");
+  CAF_CHECK_EQUAL(refusal({{"retention.ms", "abc"}}), "Invalid value abc for configuration retention.ms: Not a number of type LONG");
+  CAF_CHECK_EQUAL(refusal({{"preallocate", "maybe"}}),
+                  "Invalid value maybe for configuration preallocate: Expected value to be either true or false");
   CAF_CHECK_EQUAL(refusal({{"min.compaction.lag.ms", "5"}, {"max.compaction.lag.ms", "4"}}),
-                  "conflict: min.compaction.lag.ms (5) is greater than max.compaction.lag.ms (4)");
+                  "conflict topic config setting min.compaction.lag.ms (5) > max.compaction.lag.ms (4)");
   CAF_CHECK_EQUAL(refusal({{"compression.gzip.level", "0"}}),
-                  "Invalid value 0 for configuration compression.gzip.level: expected 1 to 9, or -1 for gzip's default");
+                  "Invalid value 0 for configuration compression.gzip.level: Value must be between 1 and 9 or equal to -1");
   CAF_CHECK_EQUAL(refusal({{"log.retention.ms", "5"}}).substr(0, 26), "Unknown topic config name:");
   CAF_CHECK_EQUAL(refusal({{"remote.storage.enable", "true"}, {"retention.ms", " 5 "}}), "accepted");
 }

@@ -151,7 +151,8 @@ CAF_TEST(counts factors and assignments) {
   CAF_CHECK_EQUAL(create("t", 10'001, 1).code, errc::policy_violation);
   const auto refused = create("t", 1, 3);
   CAF_CHECK_EQUAL(refused.code, errc::invalid_replication_factor);
-  CAF_CHECK_EQUAL(refused.message, "replication factor 3 is larger than the 1 usable brokers");
+  CAF_CHECK_EQUAL(refused.message, "Unable to replicate the partition 3 time(s): The target replication factor of 3 cannot be reached "
+                                   "because only 1 broker(s) are registered.");
   CAF_CHECK_EQUAL(assign("t", {{1}, {}}).code, errc::invalid_replica_assignment);
   CAF_CHECK_EQUAL(assign("t", {{1, 1}}).code, errc::invalid_replica_assignment);
   CAF_CHECK_EQUAL(assign("t", {{7}}).code, errc::invalid_replica_assignment);
@@ -160,6 +161,13 @@ CAF_TEST(counts factors and assignments) {
   CAF_CHECK_EQUAL(made.partition_count, 1);
   CAF_CHECK(partition("t").directories == std::vector<uuid>{uuid{{1}}});
   CAF_CHECK_EQUAL(create("u", 1, 1, {{"retention.ms", "x"}}).code, errc::invalid_config);
+  CAF_CHECK_EQUAL(create("u", 1, 3, {{"retention.ms", "x"}}).code, errc::invalid_config); // configs are looked at first
+  new_topic flawed;
+  flawed.name = "u";
+  flawed.flaw = {errc::invalid_replica_assignment, "partitions 0 and 2"};
+  CAF_CHECK_EQUAL(append(core.create_topics({flawed}))[0].message, "partitions 0 and 2");
+  flawed.name = "t";
+  CAF_CHECK_EQUAL(append(core.create_topics({flawed}))[0].code, errc::topic_already_exists);
 }
 
 CAF_TEST(nobody in service) {
@@ -167,7 +175,7 @@ CAF_TEST(nobody in service) {
   register_again(request(1, 1));
   const auto refused = create("t", 1, 1);
   CAF_CHECK_EQUAL(refused.code, errc::invalid_replication_factor);
-  CAF_CHECK_EQUAL(refused.message, "all 1 brokers are fenced: none can lead");
+  CAF_CHECK_EQUAL(refused.message, "Unable to replicate the partition 1 time(s): All brokers are currently fenced.");
 }
 
 CAF_TEST(deletion) {
@@ -176,8 +184,7 @@ CAF_TEST(deletion) {
   create("__consumer_offsets", 1, 1);
   const auto outcomes =
       append(core.delete_topics({{"", made.topic_id}, {"t", {}}, {"nope", {}}, {"", uuid{{9}}}, {"__consumer_offsets", {}}}));
-  const errc expected[] = {errc::none, errc::invalid_request, errc::unknown_topic_or_partition, errc::unknown_topic_id,
-                           errc::invalid_request};
+  const errc expected[] = {errc::none, errc::invalid_request, errc::unknown_topic_or_partition, errc::unknown_topic_id, errc::none};
   for (std::size_t i = 0; i < outcomes.size(); ++i)
     CAF_CHECK_EQUAL(outcomes[i].code, expected[i]);
   CAF_CHECK_EQUAL(outcomes[0].name, "t");
@@ -193,6 +200,7 @@ CAF_TEST(more partitions) {
   CAF_CHECK_EQUAL(add(1), errc::invalid_partitions);
   CAF_CHECK_EQUAL(add(10'003), errc::policy_violation);
   CAF_CHECK_EQUAL(add(4, {{1}}), errc::invalid_replica_assignment);
+  CAF_CHECK_EQUAL(append(core.create_partitions({{"t", 4, {}, true}}))[0].code, errc::invalid_replica_assignment);
   CAF_CHECK_EQUAL(add(3, {{1, 2}}), errc::invalid_replica_assignment);
   CAF_CHECK_EQUAL(add(4, {{1}, {2}}), errc::none);
   CAF_CHECK_EQUAL(partition("t", 3).leader, 2);
@@ -209,6 +217,21 @@ CAF_TEST(configs) {
   CAF_CHECK_EQUAL(alter("t", {{"cleanup.policy", config_operation::subtract, "delete"}, {"retention.ms", config_operation::remove, {}}}),
                   errc::none);
   CAF_CHECK(core.working().configs(config_resource::topic, "t") == (config_map{{"cleanup.policy", "compact"}}));
+  // The whole set at once: what is not named goes.
+  alter_config whole{{config_resource::topic, "t"}, {{"retention.ms", config_operation::set, "9"}}, true};
+  CAF_CHECK_EQUAL(append(core.alter_configs({whole}))[0].code, errc::none);
+  CAF_CHECK(core.working().configs(config_resource::topic, "t") == (config_map{{"retention.ms", "9"}}));
+  CAF_CHECK(core.alter_configs({whole}).records.empty());
+  whole.changes = {{"cleanup.policy", config_operation::set, "compact"}};
+  CAF_CHECK_EQUAL(append(core.alter_configs({whole}))[0].code, errc::none);
+  whole.changes[0].value.reset();
+  CAF_CHECK_EQUAL(append(core.alter_configs({whole}))[0].code, errc::invalid_request);
+  for (const auto& outcome : core.alter_configs({whole, whole}).outcome)
+    CAF_CHECK_EQUAL(outcome.message, "Each resource must appear at most once.");
+  CAF_CHECK_EQUAL(append(core.alter_configs({{{config_resource::topic, ""}, {}, true}}))[0].code, errc::invalid_request);
+  CAF_CHECK_EQUAL(
+      append(core.alter_configs({{{config_resource::broker, "1"}, {{"min.insync.replicas", config_operation::set, "1"}}}}))[0].code,
+      errc::invalid_config);
   CAF_CHECK_EQUAL(alter("t", {{"retention.ms", config_operation::append, "7"}}), errc::invalid_config);
   CAF_CHECK_EQUAL(alter("t", {{"retention.ms", config_operation::set, "x"}}), errc::invalid_config);
   CAF_CHECK_EQUAL(alter("t", {{"retention.ms", config_operation::set, "1"}, {"retention.ms", config_operation::set, "2"}}),

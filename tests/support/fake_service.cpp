@@ -234,6 +234,10 @@ void fake_service::end_offset_for_epoch(topic_id_partition, std::int32_t, std::i
 
 void fake_service::create_topics(std::vector<metadata::new_topic> topics, bool validate_only,
                                  net::completion<std::vector<metadata::topic_outcome>> done) {
+  created = topics;
+  this->validate_only = validate_only;
+  if (topic_answer)
+    return answer([told = *std::exchange(topic_answer, std::nullopt), done = std::move(done)] { done(told); });
   answer([this, topics = std::move(topics), validate_only, done = std::move(done)] {
     std::vector<metadata::topic_outcome> outcomes;
     for (const auto& topic : topics) {
@@ -255,6 +259,9 @@ void fake_service::create_topics(std::vector<metadata::new_topic> topics, bool v
 }
 
 void fake_service::delete_topics(std::vector<metadata::topic_ref> topics, net::completion<std::vector<metadata::topic_outcome>> done) {
+  deleted = topics;
+  if (topic_answer)
+    return answer([told = *std::exchange(topic_answer, std::nullopt), done = std::move(done)] { done(told); });
   answer([topics = std::move(topics), done = std::move(done)] {
     std::vector<metadata::topic_outcome> outcomes;
     for (const auto& topic : topics)
@@ -263,13 +270,19 @@ void fake_service::delete_topics(std::vector<metadata::topic_ref> topics, net::c
   });
 }
 
-void fake_service::create_partitions(std::vector<metadata::new_partitions>, bool,
+void fake_service::create_partitions(std::vector<metadata::new_partitions> topics, bool validate_only,
                                      net::completion<std::vector<metadata::topic_outcome>> done) {
+  added_partitions = std::move(topics);
+  this->validate_only = validate_only;
+  if (topic_answer)
+    return answer([told = *std::exchange(topic_answer, std::nullopt), done = std::move(done)] { done(told); });
   answer([done = std::move(done)] { done(fail(errc::not_controller, "ask node 2")); });
 }
 
-void fake_service::alter_configs(std::vector<metadata::alter_config> changes, bool,
+void fake_service::alter_configs(std::vector<metadata::alter_config> changes, bool validate_only,
                                  net::completion<std::vector<metadata::config_outcome>> done) {
+  altered = changes;
+  this->validate_only = validate_only;
   answer([changes = std::move(changes), done = std::move(done)] {
     std::vector<metadata::config_outcome> outcomes;
     for (const auto& change : changes) {
@@ -283,6 +296,21 @@ void fake_service::alter_configs(std::vector<metadata::alter_config> changes, bo
     }
     done(std::move(outcomes));
   });
+}
+
+std::vector<metadata::config_entry> fake_service::topic_configs(const metadata::config_map& own) const {
+  std::vector<metadata::config_entry> entries;
+  for (const auto& [key, value] : own) {
+    auto& entry = entries.emplace_back();
+    entry.key = key;
+    entry.value = value;
+    entry.source = metadata::config_source::topic;
+  }
+  return entries;
+}
+
+void fake_service::describe_log_dirs(net::completion<std::vector<net::log_dir_description>> done) {
+  answer([this, done = std::move(done)] { done(log_dirs); });
 }
 
 void fake_service::init_producer_id(net::completion<net::producer_id_and_epoch> done) {
@@ -300,6 +328,8 @@ void fake_service::describe_configs(metadata::config_key resource, net::completi
     shown.value = "604800000";
     shown.source = metadata::config_source::default_value;
     shown.type = "long";
+    shown.synonyms = {{"log.retention.hours", "168", metadata::config_source::default_value}};
+    shown.documentation = "How long.";
     metadata::config_entry hidden;
     hidden.key = "ssl.key.password";
     hidden.sensitive = true;

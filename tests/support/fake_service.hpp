@@ -53,6 +53,14 @@ public:
   std::size_t max_outcome_bytes = SIZE_MAX;
   storage::epoch_end epoch_ends; // what is said of every epoch
   [[nodiscard]] std::size_t batches_of(topic_id_partition partition) const { return partitions_.at(partition).batches.size(); }
+  // What administrators asked for, and what they are told where the answers above say too little.
+  std::vector<metadata::new_topic> created;
+  std::vector<metadata::topic_ref> deleted;
+  std::vector<metadata::new_partitions> added_partitions;
+  std::vector<metadata::alter_config> altered;
+  bool validate_only = false;
+  std::optional<result<std::vector<metadata::topic_outcome>>> topic_answer; // to the next request about topics
+  std::vector<net::log_dir_description> log_dirs;
 
   net::node_description describe_node() const override;
   metadata::image_ptr image() const override { return image_; }
@@ -76,6 +84,8 @@ public:
                          net::completion<std::vector<metadata::topic_outcome>> done) override;
   void alter_configs(std::vector<metadata::alter_config> changes, bool validate_only,
                      net::completion<std::vector<metadata::config_outcome>> done) override;
+  [[nodiscard]] std::vector<metadata::config_entry> topic_configs(const metadata::config_map& own) const override;
+  void describe_log_dirs(net::completion<std::vector<net::log_dir_description>> done) override;
   void describe_configs(metadata::config_key resource, net::completion<std::vector<metadata::config_entry>> done) override;
   void init_producer_id(net::completion<net::producer_id_and_epoch> done) override;
 

@@ -163,6 +163,11 @@ result<std::uint64_t> faulting_file_system::available_bytes(const std::string& p
   return below_.available_bytes(path);
 }
 
+result<std::uint64_t> faulting_file_system::total_bytes(const std::string& path) {
+  CAFKA_TRY(admit(operation_kind::stat, path));
+  return below_.total_bytes(path);
+}
+
 faulting_file_system::plan power_off_at(std::uint64_t number) {
   return [number](const operation& what) { return what.number == number ? fault::power_off : fault::none; };
 }

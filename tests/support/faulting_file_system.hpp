@@ -51,6 +51,7 @@ public:
   result<void> sync_directory(const std::string& path) override;
   result<std::unique_ptr<storage::directory_lock>> lock(const std::string& path) override;
   result<std::uint64_t> available_bytes(const std::string& path) override;
+  result<std::uint64_t> total_bytes(const std::string& path) override;
 
 private:
   class open_file;

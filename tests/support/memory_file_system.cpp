@@ -374,6 +374,13 @@ result<std::uint64_t> memory_file_system::available_bytes(const std::string& pat
   return capacity_ - std::min(capacity_, used_bytes_);
 }
 
+result<std::uint64_t> memory_file_system::total_bytes(const std::string& path) {
+  const std::lock_guard guard{mutex_};
+  if (!find(path))
+    return missing(path);
+  return capacity_;
+}
+
 namespace {
 // Content after a power loss. Ordered: a prefix of the changes. Reordered: the same, and then sectors that the changes could have touched are
 // swapped for what else the disk may hold there.

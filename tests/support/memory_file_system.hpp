@@ -37,6 +37,7 @@ public:
   result<void> sync_directory(const std::string& path) override;
   result<std::unique_ptr<storage::directory_lock>> lock(const std::string& path) override;
   result<std::uint64_t> available_bytes(const std::string& path) override;
+  result<std::uint64_t> total_bytes(const std::string& path) override;
 
   // The power fails. What was not synced is lost, kept or torn as `chance` has it; open handles and locks are void.
   void crash(prng& chance);

@@ -305,6 +305,7 @@ result<std::string> read_file(const std::string& file) {
 struct collector {
   setting_reader reader{};
   std::vector<std::string> ignored{};
+  config_values ineffective_values{};
   std::vector<std::string> warnings{};
   bool strict = false;
 
@@ -314,6 +315,8 @@ struct collector {
       if (is_ignored_kafka_key(key)) {
         if (std::find(ignored.begin(), ignored.end(), key) == ignored.end())
           ignored.push_back(key);
+        if (find_ineffective_key(key, false))
+          ineffective_values[key] = trim_value(value);
         return {};
       }
       auto message = place + ": " + key + ": unknown key";
@@ -361,6 +364,7 @@ result<loaded_config> load_node_config(const std::string& file, const std::vecto
                        "--override"));
   }
   CAFKA_TRY_ASSIGN(config, build(all.reader));
+  config.ineffective_values = std::move(all.ineffective_values);
   if (!all.ignored.empty()) {
     std::sort(all.ignored.begin(), all.ignored.end());
     all.warnings.push_back((file.empty() ? std::string{"--override"} : file) +
@@ -369,7 +373,9 @@ result<loaded_config> load_node_config(const std::string& file, const std::vecto
   return loaded_config{std::move(config), std::move(all.warnings)};
 }
 
-result<node_config> with_dynamic(const node_config& base, const config_values& cluster_wide, const config_values& own) {
+namespace {
+
+setting_reader settings_with(const node_config& base, const config_values& cluster_wide, const config_values& own) {
   setting_reader reader;
   for (const auto& [key, value] : base.set_values)
     reader.settings[key] = {value, "server.properties"};
@@ -377,22 +383,45 @@ result<node_config> with_dynamic(const node_config& base, const config_values& c
     for (const auto& [key, value] : *layer)
       if (const auto* spec = find_node_key(key); spec && spec->mode != update_mode::read_only && is_acceptable(*spec, value))
         reader.settings[key] = {value, "dynamic configuration"};
-  return build(reader);
+  return reader;
+}
+
+} // namespace
+
+result<node_config> with_dynamic(const node_config& base, const config_values& cluster_wide, const config_values& own) {
+  return build(settings_with(base, cluster_wide, own));
+}
+
+result<topic_config> dynamic_topic_defaults(const node_config& base, const config_values& cluster_wide, const config_values& own) {
+  if (cluster_wide.empty() && own.empty())
+    return base.topic_defaults;
+  auto config = base;
+  config.topic_defaults = {};
+  CAFKA_TRY(read_topic_defaults(settings_with(base, cluster_wide, own), config));
+  return config.topic_defaults;
 }
 
 result<void> check_dynamic_node_config(std::string_view key, std::string_view value) {
+  const auto named = '[' + std::string{key} + ']';
   const auto* spec = find_node_key(key);
+  const bool has_effect = spec != nullptr;
+  if (!spec)
+    spec = find_ineffective_key(key, false);
+  // A listener has no settings of its own here, and would seem to be protected if they were taken.
+  if ((spec && spec->mode == update_mode::read_only) || (!spec && is_ignored_kafka_key(key)))
+    return fail(errc::invalid_request, "Cannot update these configs dynamically: " + named);
   if (!spec) {
     auto message = "Unknown broker config name: " + std::string{key};
     if (const auto nearest = nearest_key(key, false))
       message += " (did you mean " + *nearest + "?)";
     return fail(errc::invalid_config, std::move(message));
   }
-  if (spec->mode == update_mode::read_only)
-    return fail(errc::invalid_config, "Cannot change " + std::string{key} + " while the node runs: set it in server.properties");
+  if (!has_effect && (key.starts_with("ssl.") || key.starts_with("sasl.")))
+    return fail(errc::invalid_request,
+                "These security configs can be dynamically updated only per-listener using the listener prefix: " + named);
   if (!is_acceptable(*spec, value))
-    return fail(errc::invalid_config,
-                "Invalid value " + std::string{value} + " for configuration " + std::string{key} + ": expected " + expectation(*spec));
+    return fail(errc::invalid_request,
+                "Invalid value " + std::string{value} + " for configuration " + std::string{key} + ": " + complaint(*spec, value));
   return {};
 }
 

@@ -92,6 +92,7 @@ struct node_config {
 
   // What the file and the overrides said, by name in server.properties (not the defaults): DescribeConfigs and with_dynamic read it.
   config_values set_values;
+  config_values ineffective_values; // of Kafka's keys that have no effect here: only to be shown
 };
 
 struct loaded_config {
@@ -110,7 +111,10 @@ struct key_spec;
 // The value in force, as text: DescribeConfigs. Empty: unset.
 std::string node_value_text(const node_config& config, const key_spec& spec);
 
-// As AlterConfigs on a broker checks a change: invalid_config, with what is expected, for unknown, unusable or read-only keys.
+// As with_dynamic, of the topics' defaults alone: cheap, asks the system nothing.
+result<topic_config> dynamic_topic_defaults(const node_config& base, const config_values& cluster_wide, const config_values& own);
+// As AlterConfigs on a broker checks a change: invalid_config for an unknown key; invalid_request, as from Kafka, for one that is read-only here
+// and for a value that it cannot have. Kafka's keys without effect are checked too and taken.
 result<void> check_dynamic_node_config(std::string_view key, std::string_view value);
 
 } // namespace cafka

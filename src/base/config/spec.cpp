@@ -119,6 +119,13 @@ const key_spec* find_topic_key(std::string_view name) noexcept {
   return nullptr;
 }
 
+const key_spec* find_ineffective_key(std::string_view name, bool topic_level) noexcept {
+  const auto specs = ineffective_key_specs(topic_level);
+  const auto member = topic_level ? &key_spec::topic_name : &key_spec::name;
+  const auto found = std::ranges::lower_bound(specs, name, {}, member);
+  return found != specs.end() && (*found).*member == name ? &*found : nullptr;
+}
+
 std::optional<std::string> nearest_key(std::string_view name, bool topic_level) {
   std::optional<std::string> nearest;
   std::size_t best = std::max<std::size_t>(2, name.size() / 4) + 1; // further away it is another word
@@ -144,6 +151,8 @@ std::string_view to_string(value_type type) noexcept {
   case value_type::real: return "double";
   case value_type::text: return "string";
   case value_type::list: return "list";
+  case value_type::class_name: return "class";
+  case value_type::password: return "password";
   }
   return "string";
 }
@@ -152,6 +161,8 @@ std::string expectation(const key_spec& spec) {
   switch (spec.type) {
   case value_type::boolean: return "true or false";
   case value_type::list: return spec.choices.empty() ? "a list separated by commas" : "a list of: " + joined_choices(spec.choices);
+  case value_type::class_name:
+  case value_type::password:
   case value_type::text: return spec.choices.empty() ? "text" : "one of: " + joined_choices(spec.choices);
   default: break;
   }
@@ -167,6 +178,36 @@ std::string expectation(const key_spec& spec) {
   return text;
 }
 
+std::string complaint(const key_spec& spec, std::string_view value) {
+  if (is_acceptable(spec, value))
+    return {};
+  const auto no_number = [](std::string_view type) { return "Not a number of type " + std::string{type}; };
+  constexpr auto any = std::numeric_limits<double>::infinity();
+  value = trimmed(value);
+  switch (spec.type) {
+  case value_type::boolean: return "Expected value to be either true or false";
+  case value_type::int16:
+    if (!is_number<std::int16_t>(value, -any, any))
+      return no_number("SHORT");
+    break;
+  case value_type::int32:
+    if (!is_number<std::int32_t>(value, -any, any))
+      return no_number("INT");
+    break;
+  case value_type::int64:
+    if (!is_number<std::int64_t>(value, -any, any))
+      return no_number("LONG");
+    break;
+  case value_type::real:
+    if (!is_number<double>(value, -any, any))
+      return no_number("DOUBLE");
+    break;
+  default: return "String must be one of: " + joined_choices(spec.choices);
+  }
+  return is_number<double>(value, spec.min, any) ? "Value must be no more than " + number_text(spec.max)
+                                                 : "Value must be at least " + number_text(spec.min);
+}
+
 bool is_acceptable(const key_spec& spec, std::string_view value) {
   value = trimmed(value);
   switch (spec.type) {
@@ -176,9 +217,11 @@ bool is_acceptable(const key_spec& spec, std::string_view value) {
   case value_type::int64: return is_number<std::int64_t>(value, spec.min, spec.max);
   case value_type::real: return is_number<double>(value, spec.min, spec.max);
   case value_type::text: return spec.choices.empty() || is_choice(spec.choices, value);
+  case value_type::class_name:
+  case value_type::password: return true;
   case value_type::list: break;
   }
-  bool good = !value.empty() || spec.choices.empty();
+  bool good = !value.empty() || spec.choices.empty() || spec.may_be_empty;
   for_each_item(value,
                 [&](std::string_view item) { good = good && (spec.choices.empty() ? !item.empty() : is_choice(spec.choices, item)); });
   return good;

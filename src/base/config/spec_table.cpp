@@ -351,10 +351,11 @@ constexpr key_spec topic_rows[] = {
      .type = list,
      .default_value = "delete",
      .choices = "compact,delete",
+     .may_be_empty = true,
      .mode = cluster_wide,
      .section = retention_section,
      .meaning = "How old records leave: `delete` drops whole files by age and size, `compact` keeps the last record of each key, both "
-                "together do both. Compaction is not carried out yet: under `compact` alone every record stays."},
+                "together do both; an empty list keeps everything. Compaction is not carried out yet: under `compact` alone every record stays."},
     {.name = "log.retention.ms",
      .topic_name = "retention.ms",
      .type = int64,

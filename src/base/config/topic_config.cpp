@@ -55,22 +55,21 @@ bool visit_members(topic_config& c, Visit visit) {
          visit("segment.ms", c.segment_ms) || visit("unclean.leader.election.enable", c.unclean_leader_election);
 }
 
-tl::unexpected<error> bad_value(const key_spec& spec, std::string_view value) {
-  return fail(errc::invalid_config, "Invalid value " + std::string{value} + " for configuration " + std::string{spec.topic_name} +
-                                        ": expected " + expectation(spec));
+// As Kafka words them: people's scripts look for it.
+tl::unexpected<error> bad_value(std::string_view key, std::string_view value, const std::string& why) {
+  return fail(errc::invalid_config, "Invalid value " + std::string{value} + " for configuration " + std::string{key} + ": " + why);
 }
 
 // What one value cannot show by itself.
 result<void> check_together(const config_values& overrides) {
   if (const auto level = overrides.find("compression.gzip.level"); level != overrides.end() && trim_value(level->second) == "0")
-    return fail(errc::invalid_config,
-                "Invalid value 0 for configuration compression.gzip.level: expected 1 to 9, or -1 for gzip's default");
+    return bad_value(level->first, "0", "Value must be between 1 and 9 or equal to -1");
   const auto min_lag = overrides.find("min.compaction.lag.ms");
   const auto max_lag = overrides.find("max.compaction.lag.ms");
   if (min_lag != overrides.end() && max_lag != overrides.end() &&
       parse_integer<std::int64_t>(min_lag->second) > parse_integer<std::int64_t>(max_lag->second))
-    return fail(errc::invalid_config, "conflict: min.compaction.lag.ms (" + min_lag->second + ") is greater than max.compaction.lag.ms (" +
-                                          max_lag->second + ')');
+    return fail(errc::invalid_config, "conflict topic config setting min.compaction.lag.ms (" + min_lag->second +
+                                          ") > max.compaction.lag.ms (" + max_lag->second + ')');
   return {};
 }
 
@@ -109,7 +108,7 @@ result<void> check_topic_configs(const config_values& overrides) {
       return fail(errc::invalid_config, std::move(message));
     }
     if (!is_acceptable(*spec, value))
-      return bad_value(*spec, value);
+      return bad_value(key, value, complaint(*spec, value));
   }
   return check_together(overrides);
 }

@@ -1,5 +1,7 @@
 #include "net/kafka/handlers.hpp"
 
+#include "net/kafka/admin_handlers.hpp"
+
 namespace cafka::net::kafka {
 
 namespace {
@@ -26,11 +28,25 @@ constexpr route usual() {
 
 // In ascending order of keys.
 constexpr std::array routes{
-    route{api_key::produce, handle_produce}, route{api_key::fetch, handle_fetch},
-    usual<list_offsets_request>(),           usual<metadata_request>(),
-    usual<find_coordinator_request>(),       usual<api_versions_request>(),
-    usual<init_producer_id_request>(),       usual<offset_for_leader_epoch_request>(),
+    route{api_key::produce, handle_produce},
+    route{api_key::fetch, handle_fetch},
+    usual<list_offsets_request>(),
+    usual<metadata_request>(),
+    usual<find_coordinator_request>(),
+    usual<api_versions_request>(),
+    usual<create_topics_request>(),
+    usual<delete_topics_request>(),
+    usual<delete_records_request>(),
+    usual<init_producer_id_request>(),
+    usual<offset_for_leader_epoch_request>(),
+    usual<describe_configs_request>(),
+    usual<alter_configs_request>(),
+    usual<describe_log_dirs_request>(),
+    usual<create_partitions_request>(),
+    usual<incremental_alter_configs_request>(),
     usual<describe_cluster_request>(),
+    usual<list_config_resources_request>(),
+    usual<describe_topic_partitions_request>(),
 };
 static_assert(std::ranges::is_sorted(routes, {}, &route::key));
 
