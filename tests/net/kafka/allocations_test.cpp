@@ -14,15 +14,16 @@ namespace {
 std::atomic<std::size_t> allocations{0}, allocated_bytes{0};
 }
 
-void* operator new(std::size_t size) {
+// Not inlined: optimised code would look to GCC like free() of what new gave.
+[[gnu::noinline]] void* operator new(std::size_t size) {
   allocations.fetch_add(1, std::memory_order_relaxed);
   allocated_bytes.fetch_add(size, std::memory_order_relaxed);
   if (auto* memory = std::malloc(size == 0 ? 1 : size))
     return memory;
   throw std::bad_alloc{};
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 using namespace cafka;
 using namespace cafka::net::kafka;
