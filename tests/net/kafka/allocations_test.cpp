@@ -14,6 +14,7 @@ namespace {
 std::atomic<std::size_t> allocations{0}, allocated_bytes{0};
 }
 
+// Not inlined: optimised code would look to GCC like free() of what new gave.
 [[gnu::noinline]] void* operator new(std::size_t size) {
   allocations.fetch_add(1, std::memory_order_relaxed);
   allocated_bytes.fetch_add(size, std::memory_order_relaxed);
