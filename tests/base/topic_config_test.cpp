@@ -65,6 +65,8 @@ CAF_TEST(refusals) {
   CAF_CHECK_EQUAL(refusal({{"segment.bytes", "10"}}), "Invalid value 10 for configuration segment.bytes: Value must be at least 1048576");
   CAF_CHECK_EQUAL(refusal({{"cleanup.policy", "x"}}),
                   "Invalid value x for configuration cleanup.policy: String must be one of: compact, delete");
+  CAF_CHECK_EQUAL(refusal({{"cleanup.policy", "delete,x"}}),
+                  "Invalid value x for configuration cleanup.policy: String must be one of: compact, delete");
   CAF_CHECK_EQUAL(refusal({{"cleanup.policy", ""}}), "accepted");
   CAF_CHECK_EQUAL(refusal({{"min.cleanable.dirty.ratio", "2"}}),
                   "Invalid value 2 for configuration min.cleanable.dirty.ratio: Value must be no more than 1");

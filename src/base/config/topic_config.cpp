@@ -60,6 +60,15 @@ tl::unexpected<error> bad_value(std::string_view key, std::string_view value, co
   return fail(errc::invalid_config, "Invalid value " + std::string{value} + " for configuration " + std::string{key} + ": " + why);
 }
 
+// Of a list the item that is refused.
+std::string refused_part(const key_spec& spec, const std::string& value) {
+  if (spec.type == value_type::list)
+    for (auto& item : split_list(value))
+      if (!is_acceptable(spec, item))
+        return std::move(item);
+  return value;
+}
+
 // What one value cannot show by itself.
 result<void> check_together(const config_values& overrides) {
   if (const auto level = overrides.find("compression.gzip.level"); level != overrides.end() && trim_value(level->second) == "0")
@@ -108,7 +117,7 @@ result<void> check_topic_configs(const config_values& overrides) {
       return fail(errc::invalid_config, std::move(message));
     }
     if (!is_acceptable(*spec, value))
-      return bad_value(key, value, complaint(*spec, value));
+      return bad_value(key, refused_part(*spec, value), complaint(*spec, value));
   }
   return check_together(overrides);
 }

@@ -10,7 +10,6 @@ namespace cafka::net::kafka {
 
 namespace {
 
-// Kafka looks for the topic first, and for a leader of a partition next: a number that the topic does not have has none here.
 errc why_not(const metadata::image& image, const std::string& topic, std::int32_t partition, std::int64_t offset) {
   const auto* known = image.find_topic(topic);
   if (known == nullptr)
@@ -18,7 +17,7 @@ errc why_not(const metadata::image& image, const std::string& topic, std::int32_
   if (metadata::is_internal_topic(topic))
     return errc::invalid_topic_exception;
   if (known->find_partition(partition) == nullptr)
-    return errc::not_leader_or_follower;
+    return errc::unknown_topic_or_partition;
   return offset < -1 ? errc::offset_out_of_range : errc::none;
 }
 
