@@ -132,7 +132,7 @@ CAF_TEST(log directories are described with what they hold) {
   CAF_REQUIRE_EQUAL(told[0].partitions.size(), 2u);
   for (const auto& each : told[0].partitions) {
     const auto content = disk.content("/data/" + each.name.to_string() + "/00000000000000000000.log");
-    CAF_CHECK_EQUAL(each.size_bytes, static_cast<std::int64_t>(content.value().size()));
+    CAF_CHECK_EQUAL(each.size_bytes, static_cast<std::int64_t>(content ? content->size() : 0)); // an empty log may have no file yet
     CAF_CHECK_EQUAL(each.size_bytes > 0, each.name.partition == 1);
   }
   caf::anon_send(aut, broker_order{directory_failed{"/data", "it is gone"}});

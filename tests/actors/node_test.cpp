@@ -313,6 +313,7 @@ CAF_TEST(a failed disk keeps the node up for reads) {
 
 CAF_TEST(configs are described with where they come from) {
   config.set_values = {{"log.retention.ms", "1000"}};
+  config.topic_defaults.retention_ms = 1000;
   auto one = start();
   (void)create(*one, "t");
   awaited<std::vector<metadata::config_outcome>> altered;

@@ -354,8 +354,9 @@ constexpr key_spec topic_rows[] = {
      .may_be_empty = true,
      .mode = cluster_wide,
      .section = retention_section,
-     .meaning = "How old records leave: `delete` drops whole files by age and size, `compact` keeps the last record of each key, both "
-                "together do both; an empty list keeps everything. Compaction is not carried out yet: under `compact` alone every record stays."},
+     .meaning =
+         "How old records leave: `delete` drops whole files by age and size, `compact` keeps the last record of each key, both "
+         "together do both; an empty list keeps everything. Compaction is not carried out yet: under `compact` alone every record stays."},
     {.name = "log.retention.ms",
      .topic_name = "retention.ms",
      .type = int64,
