@@ -46,6 +46,7 @@ public:
     done({});
   }
   void describe_configs(metadata::config_key, net::completion<std::vector<metadata::config_entry>> done) override { done({}); }
+  void init_producer_id(net::completion<net::producer_id_and_epoch> done) override { done({}); }
 
 private:
   fake_service& inner_;
