@@ -235,7 +235,7 @@ void fake_service::end_offset_for_epoch(topic_id_partition, std::int32_t, std::i
 void fake_service::create_topics(std::vector<metadata::new_topic> topics, bool validate_only,
                                  net::completion<std::vector<metadata::topic_outcome>> done) {
   created = topics;
-  this->validate_only = validate_only;
+  validated_only = validate_only;
   if (topic_answer)
     return answer([told = *std::exchange(topic_answer, std::nullopt), done = std::move(done)] { done(told); });
   answer([this, topics = std::move(topics), validate_only, done = std::move(done)] {
@@ -273,7 +273,7 @@ void fake_service::delete_topics(std::vector<metadata::topic_ref> topics, net::c
 void fake_service::create_partitions(std::vector<metadata::new_partitions> topics, bool validate_only,
                                      net::completion<std::vector<metadata::topic_outcome>> done) {
   added_partitions = std::move(topics);
-  this->validate_only = validate_only;
+  validated_only = validate_only;
   if (topic_answer)
     return answer([told = *std::exchange(topic_answer, std::nullopt), done = std::move(done)] { done(told); });
   answer([done = std::move(done)] { done(fail(errc::not_controller, "ask node 2")); });
@@ -282,7 +282,7 @@ void fake_service::create_partitions(std::vector<metadata::new_partitions> topic
 void fake_service::alter_configs(std::vector<metadata::alter_config> changes, bool validate_only,
                                  net::completion<std::vector<metadata::config_outcome>> done) {
   altered = changes;
-  this->validate_only = validate_only;
+  validated_only = validate_only;
   answer([changes = std::move(changes), done = std::move(done)] {
     std::vector<metadata::config_outcome> outcomes;
     for (const auto& change : changes) {

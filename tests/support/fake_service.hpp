@@ -58,7 +58,7 @@ public:
   std::vector<metadata::topic_ref> deleted;
   std::vector<metadata::new_partitions> added_partitions;
   std::vector<metadata::alter_config> altered;
-  bool validate_only = false;
+  bool validated_only = false;
   std::optional<result<std::vector<metadata::topic_outcome>>> topic_answer; // to the next request about topics
   std::vector<net::log_dir_description> log_dirs;
 

@@ -60,7 +60,7 @@ CAF_TEST(topics are created in every version) {
     CAF_REQUIRE(row.configs.has_value());
     CAF_CHECK_EQUAL(row.configs->size(), version < 5 ? 0u : 1u);
     CAF_CHECK_EQUAL(h.service.created[0].configs.at("retention.ms"), "5");
-    CAF_CHECK(!h.service.validate_only);
+    CAF_CHECK(!h.service.validated_only);
   }
 }
 
@@ -79,7 +79,7 @@ CAF_TEST(what a creation asks for is handed on with its flaws) {
   CAF_CHECK_EQUAL(answer.topics.size(), 5u);
   CAF_CHECK_EQUAL(row_of(answer.topics, "twice").error_code, 42);
   CAF_CHECK_EQUAL(row_of(answer.topics, "twice").error_message.value_or(""), "Duplicate topic name.");
-  CAF_CHECK(h.service.validate_only);
+  CAF_CHECK(h.service.validated_only);
   const auto& asked = h.service.created;
   CAF_REQUIRE_EQUAL(asked.size(), 4u);
   CAF_CHECK(asked[0].assignment == (std::vector<std::vector<node_id>>{{2}, {1}}));
@@ -164,7 +164,7 @@ CAF_TEST(partitions are added) {
     CAF_CHECK(!asked[0].is_assigned);
     CAF_CHECK(asked[1].is_assigned && asked[1].assignment == (std::vector<std::vector<node_id>>{{1, 2}}));
     CAF_CHECK(asked[2].is_assigned && asked[2].assignment.empty());
-    CAF_CHECK_EQUAL(h.service.validate_only, version == 3);
+    CAF_CHECK_EQUAL(h.service.validated_only, version == 3);
   }
 }
 
@@ -297,7 +297,7 @@ CAF_TEST(configs are replaced as a whole) {
     CAF_REQUIRE_EQUAL(h.service.altered.size(), 1u);
     CAF_CHECK(h.service.altered[0].replaces_all);
     CAF_CHECK(!h.service.altered[0].changes[1].value.has_value());
-    CAF_CHECK(h.service.validate_only);
+    CAF_CHECK(h.service.validated_only);
   }
 }
 
