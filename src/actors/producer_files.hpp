@@ -10,7 +10,8 @@
 
 namespace cafka::actors {
 
-// From the newest snapshot that holds true, and the batches after it; void ones are removed. Nothing is read of a log that was closed cleanly
+// After an open, and after a truncation (then `options` are not clean): from the newest snapshot that holds true, and the batches after it;
+// void ones are removed. Nothing is read of a log that was closed cleanly
 // and has no snapshot. quarantined: a batch is damaged. `options` are those that the log was opened with.
 result<replication::producer_state> load_producers(storage::partition_log& log, const replication::producer_limits& limits,
                                                    const storage::log_open_options& options);

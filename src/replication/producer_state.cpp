@@ -45,7 +45,8 @@ producer_check producer_state::check(const storage::batch_header& header) const 
   const auto& who = found->second;
   if (header.producer_epoch == who.epoch) {
     const auto last = last_sequence_of(header);
-    for (std::size_t i = 0; i < who.count; ++i) {
+    // The newest first: a producer that was forgotten may have begun again, and a log replayed later shows the same sequences twice.
+    for (std::size_t i = who.count; i-- > 0;) {
       const auto& known = who.batches[i];
       if (known.last_sequence == last && sequence_before(known.last_sequence, known.offset_delta) == header.base_sequence)
         return {.verdict = producer_verdict::duplicate,

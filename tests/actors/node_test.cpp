@@ -93,8 +93,8 @@ struct fixture {
                       net::required_acks acks = net::required_acks::all) {
     produce_bytes(to, sink, topic, partition, make_batch("value", system_clock().wall_ms()), acks);
   }
-  static void produce_bytes(node& to, const std::shared_ptr<waiting_sink>& sink, const uuid& topic, std::int32_t partition, byte_vector bytes,
-                            net::required_acks acks = net::required_acks::all) {
+  static void produce_bytes(node& to, const std::shared_ptr<waiting_sink>& sink, const uuid& topic, std::int32_t partition,
+                            byte_vector bytes, net::required_acks acks = net::required_acks::all) {
     auto frame = std::make_shared<batch_frame>(std::move(bytes));
     net::produce_task task;
     task.partition = {topic, partition};

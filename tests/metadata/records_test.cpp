@@ -3,8 +3,8 @@
 #include <rapidcheck.h>
 
 #include "election/control_records.hpp"
-#include "metadata/random_message.hpp"
 #include "metadata/records.hpp"
+#include "support/random_message.hpp"
 
 #include <fstream>
 

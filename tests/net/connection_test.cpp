@@ -32,7 +32,7 @@ CAF_TEST(garbage and malformed frames close the connection) {
   const auto opened = preface() + hello_frame();
   expect_refused(h, std::string_view("\xff\xff\xff\xff", 4));
   expect_refused(h, "GET / HTTP/1.1\r\n\r\n");
-  expect_refused(h, std::string_view("\0\0\0\x20\0\x12\0\0", 8)); // a Kafka request
+  expect_refused(h, std::string_view("\0\0\0\0", 4)); // a Kafka request without a byte in it
   expect_refused(h, std::string_view("\xca"
                                      "FKA\0\0\0\2",
                                      8));    // another version

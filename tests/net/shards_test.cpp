@@ -48,6 +48,7 @@ public:
   void describe_configs(metadata::config_key, net::completion<std::vector<metadata::config_entry>> done) override { done({}); }
   std::vector<metadata::config_entry> topic_configs(const metadata::config_map&) const override { return {}; }
   void describe_log_dirs(net::completion<std::vector<net::log_dir_description>> done) override { done({}); }
+  void init_producer_id(net::completion<net::producer_id_and_epoch> done) override { done({}); }
 
 private:
   fake_service& inner_;

@@ -138,6 +138,12 @@ CAF_TEST(the fifth batch back is known with its offsets and timestamp) {
   CAF_CHECK_EQUAL(send({.sequence = 3, .records = 3, .timestamp = 999}), "dup 3..5 at 101");
 }
 
+CAF_TEST(of two runs of the same sequences the later is meant) {
+  state.append(header_of({.sequence = 0, .timestamp = 1}, 10));
+  state.append(header_of({.sequence = 0, .timestamp = 2}, 20)); // it was forgotten in between; the log shows both
+  CAF_CHECK_EQUAL(send({.sequence = 0}), "dup 20..20 at 2");
+}
+
 CAF_TEST(checking changes nothing) {
   CAF_CHECK_EQUAL(send({}), "fresh");
   const auto before = state.to_snapshot();

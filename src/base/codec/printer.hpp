@@ -65,6 +65,13 @@ public:
   }
 
 private:
+  template <class T>
+  static bool prints_size(const T& value) {
+    if constexpr (std::same_as<T, std::optional<records>>)
+      return value.has_value();
+    return std::same_as<T, records>;
+  }
+
   template <class Owner>
   struct object_fields {
     printer& to;
@@ -79,7 +86,7 @@ private:
         return;
       to.out_ += first ? "\"" : ",\"";
       first = false;
-      to.out_ += json_field_name(name) + "\":";
+      to.out_ += json_field_name(name) + (prints_size(owner.*member) ? "SizeInBytes\":" : "\":");
       to.print_value(owner.*member);
     }
   };

@@ -39,8 +39,8 @@ bool visit_members(node_config& c, Visit visit) {
          visit("socket.send.buffer.bytes", c.socket_send_buffer_bytes) ||
          visit("socket.receive.buffer.bytes", c.socket_receive_buffer_bytes) ||
          visit("socket.listen.backlog.size", c.socket_listen_backlog_size) || visit("fetch.max.bytes", c.fetch_max_bytes) ||
-         visit("fetch.max.parked", c.max_parked_fetches) ||
-         visit("max.incremental.fetch.session.cache.slots", c.max_fetch_sessions) || visit("shards", c.shards) || visit("open.files.max", c.open_files_max) ||
+         visit("fetch.max.parked", c.max_parked_fetches) || visit("max.incremental.fetch.session.cache.slots", c.max_fetch_sessions) ||
+         visit("shards", c.shards) || visit("open.files.max", c.open_files_max) ||
          visit("num.recovery.threads.per.data.dir", c.recovery_threads_per_log_dir) ||
          visit("log.retention.check.interval.ms", c.retention_check_interval_ms) ||
          visit("producer.id.expiration.ms", c.producer_id_expiration_ms) ||

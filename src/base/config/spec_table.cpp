@@ -210,7 +210,8 @@ constexpr key_spec node_rows[] = {
      .unit = "sessions",
      .min = 0,
      .section = listener_section,
-     .meaning = "How many consumers of Kafka's protocol the node keeps a fetch session for. The others name all their partitions in every fetch."},
+     .meaning =
+         "How many consumers of Kafka's protocol the node keeps a fetch session for. The others name all their partitions in every fetch."},
 };
 
 constexpr key_spec topic_rows[] = {

@@ -272,7 +272,7 @@ CAF_TEST(an oversized frame after a good one) {
   harness h;
   kafka_client client{h};
   client.ask<kafka::api_versions_response>(kafka::api_versions_request{}, 0);
-  client.send_raw("\x70\0\0\0");
+  client.send_raw(std::string("\x70\0\0\0", 4));
   client.expect_closed();
   check_served(h);
 }

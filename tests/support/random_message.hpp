@@ -1,7 +1,10 @@
-// Fills any described message at random, as far as one of its versions can carry it: what is written can be read back equal.
+// Fills any described message at random, as far as one of its versions can carry it: what is written can be read back equal. Views in the
+// message point into the filler.
 #pragma once
 #include "base/codec/codec.hpp"
 #include "base/prng.hpp"
+
+#include <deque>
 
 namespace cafka::test {
 
@@ -45,9 +48,15 @@ private:
     } else if constexpr (std::same_as<T, uuid>) {
       value = uuid::random(source_);
     } else if constexpr (std::same_as<T, std::string>) {
-      value.assign(source_.below(40), static_cast<char>('a' + source_.below(26)));
+      value = text();
+    } else if constexpr (std::same_as<T, std::string_view>) {
+      value = texts_.emplace_back(text());
     } else if constexpr (std::same_as<T, byte_vector>) {
       value = bytes();
+    } else if constexpr (std::same_as<T, byte_span>) {
+      value = bytes_.emplace_back(bytes());
+    } else if constexpr (std::same_as<T, codec::records>) {
+      value.bytes = bytes_.emplace_back(bytes());
     } else if constexpr (codec::is_array<T>) {
       value.clear();
       for (auto left = source_.below(4); left > 0; --left)
@@ -55,6 +64,14 @@ private:
     } else {
       fill(value);
     }
+  }
+
+  std::string text() {
+    static constexpr std::string_view pieces[] = {"a", "Z", "_", "-", ".", "0", "\"", "\\", "\n", "\x01", "é", "한", "🙂"};
+    std::string made;
+    for (auto left = source_.below(20); left > 0; --left)
+      made += pieces[source_.below(std::size(pieces))];
+    return made;
   }
 
   byte_vector bytes() {
@@ -67,6 +84,8 @@ private:
   prng& source_;
   std::int16_t version_;
   bool flexible_;
+  std::deque<std::string> texts_;
+  std::deque<byte_vector> bytes_;
 };
 
 } // namespace cafka::test
