@@ -90,7 +90,7 @@ constexpr key_spec node_rows[] = {
          "of "
          "`listeners`. Unset, a listener with an empty host is advertised by the machine's host name if that resolves, else as localhost."},
     {.name = "listener.security.protocol.map",
-     .type = list,
+     .type = text,
      .default_value = "PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL",
      .section = listener_section,
      .meaning = "The security protocol of each listener name. Only `PLAINTEXT` is served; a listener that would need another protocol is "
@@ -226,10 +226,11 @@ constexpr key_spec topic_rows[] = {
      .section = topic_section,
      .meaning = "The partitions of a topic that is created without a number."},
     {.name = "default.replication.factor",
-     .type = int16,
+     .type = int32,
      .default_value = "1",
      .unit = "replicas",
      .min = 1,
+     .max = 32767,
      .section = topic_section,
      .meaning = "The replicas of a topic that is created without a number. May not exceed the number of brokers."},
     {.name = "auto.create.topics.enable",
