@@ -12,7 +12,7 @@ import sys
 import kafka_peer
 
 CLIENTS = kafka_peer.HERE / "clients"
-NAMES = ["java"]
+NAMES = ["java", "confluent-kafka", "kafka-python", "aiokafka", "kafkajs"]
 
 
 def cache():
@@ -37,6 +37,41 @@ def java(make):
     at = folder("java", source, kafka_peer.HERE / "pom.xml")
     make(at, lambda to: run("javac", "-cp", f"{kafka_peer.jars()}/*", "-d", to, source))
     return at, ["java", "-Xmx256M", "-XX:TieredStopAtLevel=1", "-cp", f"{at}:{kafka_peer.jars()}/*", "JavaClient"]
+
+
+def in_python(name, program):
+    def get(make):
+        locked = CLIENTS / f"{name}.txt"
+        at = folder(name, locked)
+
+        def build(to):
+            run("/usr/bin/python3", "-m", "venv", to)
+            run(to / "bin" / "pip", "install", "-q", "--disable-pip-version-check", "--only-binary", ":all:", "--require-hashes", "-r", locked)
+
+        make(at, build)
+        return at, [at / "bin" / "python3", CLIENTS / program]
+    return get
+
+
+confluent_kafka = in_python("confluent-kafka", "confluent_client.py")
+kafka_python = in_python("kafka-python", "kafka_python_client.py")
+aiokafka = in_python("aiokafka", "aiokafka_client.py")
+
+
+def kafkajs(make):
+    if not shutil.which("npm"):
+        return None, "no npm"
+    program = CLIENTS / "kafkajs"
+    locked = [program / "package.json", program / "package-lock.json"]
+    at = folder("kafkajs", *locked)
+
+    def build(to):
+        for one in locked:
+            shutil.copy(one, to)
+        run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=to)
+
+    make(at, build)
+    return at, ["env", f"NODE_PATH={at / 'node_modules'}", "KAFKAJS_NO_PARTITIONER_WARNING=1", "node", program / "client.js"]
 
 
 def install(at, build):
