@@ -1,0 +1,32 @@
+"""The requests and answers of README.md, for client programs in Python."""
+import base64
+import json
+import sys
+
+
+def to_bytes(text):
+    return None if text is None else base64.b64decode(text)
+
+
+def to_text(data):
+    return None if data is None else base64.b64encode(bytes(data)).decode()
+
+
+def as_record(partition, offset, timestamp, key, value, headers):
+    return {"partition": partition, "offset": offset, "timestamp": timestamp, "key": to_text(key), "value": to_text(value),
+            "headers": [[name, to_text(data)] for name, data in headers or []]}
+
+
+def headers_of(record):
+    return [(name, to_bytes(data)) for name, data in record["headers"]]
+
+
+def serve(handlers):
+    """`handlers`: from the name of a request to a function of (address, request) that returns the answer."""
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            answer = handlers[request["do"]](sys.argv[1], request)
+        except Exception as e:
+            answer = {"error": f"{type(e).__name__}: {e}"}
+        print(json.dumps(answer), flush=True)
