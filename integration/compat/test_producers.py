@@ -8,9 +8,10 @@ import sys
 import pytest
 
 import kafka_peer
-import raw_produce
+import raw_kafka
 from node import ROOT, Node
 
+TRANSACTIONAL = 0x10
 DATA = pathlib.Path(__file__).resolve().parents[2] / "tests" / "data" / "producers"
 
 
@@ -44,11 +45,11 @@ def kafka(tmp_path_factory):
 
 def test_answers_and_snapshot(kafka):
     kafka.topics("--create", "--topic", "answers", "--partitions", "1", "--config", "retention.ms=-1")
-    connection = raw_produce.Connection(kafka.port)
+    connection = raw_kafka.Connection(kafka.port)
     wrong, seen = [], set()
     for number, (producer_id, epoch, sequence, records, code, base_offset) in enumerate(batches()):
         timestamp = 1700000000000 + number
-        got = connection.produce("answers", 0, raw_produce.batch(producer_id, epoch, sequence, records, timestamp))
+        got = connection.produce("answers", 0, raw_kafka.batch([b"v"] * records, producer_id, epoch, sequence, timestamp))
         if got[:2] != (code, base_offset):
             wrong.append(((producer_id, epoch, sequence, records), got))
         if code == 0:
@@ -56,7 +57,7 @@ def test_answers_and_snapshot(kafka):
             assert (got[2] == -1) == (base_offset not in seen)
             seen.add(base_offset)
     # a transactional batch whose request names no transaction
-    code, _, _ = connection.produce("answers", 0, raw_produce.batch(9000, 0, 0, 1, 1700000000000, transactional=True))
+    code, *_ = connection.produce("answers", 0, raw_kafka.batch([b"v"], 9000, 0, 0, attributes=TRANSACTIONAL))
     connection.close()
     assert wrong == []
     assert code == 53
@@ -75,7 +76,7 @@ def test_our_node_answers_the_same_and_kafka_reads_its_snapshot(tmp_path, native
         client.create_topic("answers", partitions=1)
         wrong = []
         for number, (producer_id, epoch, sequence, records, code, base_offset) in enumerate(batches()):
-            sent = raw_produce.batch(producer_id, epoch, sequence, records, 1700000000000 + number)
+            sent = raw_kafka.batch([b"v"] * records, producer_id, epoch, sequence, 1700000000000 + number)
             part = native.native.ProducePartition(topic_id=client.topic_id("answers"), partition=0, payload_bytes=len(sent), current_leader_epoch=-1)
             request = native.native.ProduceRequest(acks=-1, timeout_ms=30000, partitions=[part])
             got = client.request(sent, produce=request)[0].partitions[0]
