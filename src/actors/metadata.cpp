@@ -46,6 +46,7 @@ void metadata_keeper::on_exit() {
     each.done(errc::not_controller);
   parked_.clear();
   waiting_for_producer_ids_.clear(); // each answers as it goes
+  started_ = {};
   with_->log.reset();
   with_->broker = nullptr;
   with_->flusher = nullptr;
