@@ -12,7 +12,7 @@ import sys
 import kafka_peer
 
 CLIENTS = kafka_peer.HERE / "clients"
-NAMES = ["java", "confluent-kafka", "kafka-python", "aiokafka", "kafkajs"]
+NAMES = ["java", "confluent-kafka", "kafka-python", "aiokafka", "kafkajs", "franz-go", "sarama"]
 
 
 def cache():
@@ -72,6 +72,23 @@ def kafkajs(make):
 
     make(at, build)
     return at, ["env", f"NODE_PATH={at / 'node_modules'}", "KAFKAJS_NO_PARTITIONER_WARNING=1", "node", program / "client.js"]
+
+
+def in_go(name):
+    def get(make):
+        if not shutil.which("go"):
+            return None, "no go"
+        program = CLIENTS / name
+        at = folder(name, *(program / one for one in ("go.mod", "go.sum", "main.go")))
+        # a Go that is older than the libraries want is a reason to skip, not to fetch another
+        make(at, lambda to: run("nice", "go", "build", "-C", program, "-buildvcs=false", "-mod=readonly", "-o", to / "client", ".",
+                                env={**os.environ, "GOTOOLCHAIN": "local"}))
+        return at, [at / "client"]
+    return get
+
+
+franz_go = in_go("franz-go")
+sarama = in_go("sarama")
 
 
 def install(at, build):
