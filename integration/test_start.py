@@ -142,8 +142,10 @@ def test_no_listener_is_open_on_other_interfaces_by_the_sample_file():
 def test_stop_is_orderly_and_a_second_start_does_not_recover(new_node):
     node = new_node().start()
     node.cafka("produce", "t", stdin=b"a\nb\n")
+    assert (node.data / ".cafka_boot").exists()
     assert node.stop() == 0
     assert (node.data / ".kafka_cleanshutdown").exists()
+    assert not (node.data / ".cafka_boot").exists()  # its absence says, after an unclean stop, that Kafka wrote here since
     node.start()
     assert not any(re.search(r"recover(ed|ing) .*t-0", line) for line in node.lines)
     assert node.cafka("consume", "t", "--from-beginning", "--exit-at-end").stdout == b"a\nb\n"

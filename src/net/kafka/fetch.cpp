@@ -287,10 +287,9 @@ result<void> begin(kafka_session& session, const fetch_request& request, const i
     return {};
   }
   fetch->charge = budget_charge(session.host().pool(), held);
-  const auto node_limit = static_cast<std::uint64_t>(std::max<std::int64_t>(session.node().describe_node().max_fetch_bytes, 1));
   auto& wanted = fetch->wanted;
   wanted.max_wait_ms = session.host().pool()->is_tight() ? 0 : std::clamp(request.max_wait_ms, 0, longest_wait_ms);
-  wanted.max_bytes = std::min(static_cast<std::uint64_t>(std::max(request.max_bytes, 0)), node_limit);
+  wanted.max_bytes = std::min(static_cast<std::uint64_t>(std::max(request.max_bytes, 0)), session.max_fetch_bytes());
   wanted.min_bytes = std::min(static_cast<std::uint64_t>(std::max(request.min_bytes, 0)), wanted.max_bytes);
   find_topics(*fetch);
   check_epochs_and_start(fetch);

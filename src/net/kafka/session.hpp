@@ -8,6 +8,7 @@
 #include "net/kafka/fetch_sessions.hpp"
 #include "net/session.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <string_view>
 #include <unordered_map>
@@ -49,7 +50,10 @@ struct incoming {
 
 class kafka_session final : public session {
 public:
-  kafka_session(session_host& host, const node_context& with) : session(host), with_(with) {}
+  kafka_session(session_host& host, const node_context& with)
+      : session(host),
+        with_(with),
+        max_fetch_bytes_(static_cast<std::uint64_t>(std::max<std::int64_t>(node().describe_node().max_fetch_bytes, 1))) {}
 
   [[nodiscard]] response_order order() const noexcept override { return response_order::as_requested; }
   [[nodiscard]] result<void> handle_frame(std::shared_ptr<frame_buffer> request) override;
@@ -59,6 +63,7 @@ public:
   using session::host;
   [[nodiscard]] const node_context& context() const noexcept { return with_; }
   [[nodiscard]] service& node() const noexcept { return with_.node; }
+  [[nodiscard]] std::uint64_t max_fetch_bytes() const noexcept { return max_fetch_bytes_; } // asked once: the node's description holds text
   [[nodiscard]] std::shared_ptr<kafka_session> self() { return std::static_pointer_cast<kafka_session>(shared_from_this()); }
 
   // From here on the request is in flight: exactly one reply follows. `more_bytes`: what it holds besides its frame.
@@ -84,6 +89,7 @@ protected:
 
 private:
   const node_context& with_;
+  const std::uint64_t max_fetch_bytes_;
   std::unordered_map<std::uint64_t, std::shared_ptr<fetch_operation>> fetches_;
 };
 
