@@ -2,8 +2,11 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.BufferedOutputStream;
 import java.io.BufferedReader;
+import java.io.FileOutputStream;
 import java.io.InputStreamReader;
+import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -14,6 +17,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Properties;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -43,6 +48,8 @@ public class JavaClient {
                     case "delete" -> delete(request);
                     case "produce" -> produce(request, answer);
                     case "consume" -> consume(request, answer);
+                    case "pour" -> pour(request, answer);
+                    case "drain" -> drain(request, answer);
                     default -> throw new IllegalArgumentException("unknown request");
                 }
             } catch (Exception e) {
@@ -132,5 +139,51 @@ public class JavaClient {
                 }
             }
         }
+    }
+
+    static void pour(JsonNode request, ObjectNode answer) throws Exception {
+        String topic = request.get("topic").asText(), name = request.get("name").asText();
+        var settings = settings("enable.idempotence", "true", "linger.ms", "5", "max.block.ms", "300000", "delivery.timeout.ms", "300000");
+        var acked = new AtomicInteger();
+        var failed = new AtomicReference<Exception>();
+        try (var acks = new PrintStream(new BufferedOutputStream(new FileOutputStream(request.get("to").asText())));
+             var producer = new KafkaProducer<>(settings, new ByteArraySerializer(), new ByteArraySerializer())) {
+            for (int i = 0; i < request.get("count").asInt(); ++i) {
+                int number = i;
+                byte[] key = (name + "-" + number % 1000).getBytes(StandardCharsets.UTF_8);
+                byte[] value = (name + " " + number + " " + "값".repeat(number % 60)).getBytes(StandardCharsets.UTF_8);
+                producer.send(new ProducerRecord<byte[], byte[]>(topic, key, value), (told, error) -> {
+                    if (error != null) {
+                        failed.compareAndSet(null, error);
+                    } else {
+                        acked.incrementAndGet();
+                        acks.print(told.partition() + " " + told.offset() + " " + number + "\n");
+                    }
+                });
+            }
+            producer.flush();
+        }
+        if (failed.get() != null) throw failed.get();
+        answer.put("acked", acked.get());
+    }
+
+    static void drain(JsonNode request, ObjectNode answer) throws Exception {
+        int left = request.get("count").asInt();
+        try (var out = new PrintStream(new BufferedOutputStream(new FileOutputStream(request.get("to").asText())));
+             var consumer = new KafkaConsumer<>(settings("enable.auto.commit", "false", "auto.offset.reset", "none"), new ByteArrayDeserializer(),
+                                                new ByteArrayDeserializer())) {
+            var all = new ArrayList<TopicPartition>();
+            for (int i = 0; i < request.get("partitions").asInt(); ++i) all.add(new TopicPartition(request.get("topic").asText(), i));
+            consumer.assign(all);
+            for (var one : all) consumer.seek(one, 0);
+            while (left > 0) {
+                for (ConsumerRecord<byte[], byte[]> one : consumer.poll(Duration.ofMillis(1000))) {
+                    --left;
+                    String[] words = new String(one.value(), StandardCharsets.UTF_8).split(" ", 3);
+                    out.print(one.partition() + " " + one.offset() + " " + words[0] + " " + words[1] + "\n");
+                }
+            }
+        }
+        answer.put("consumed", request.get("count").asInt() - left);
     }
 }

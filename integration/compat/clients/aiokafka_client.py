@@ -5,7 +5,7 @@ import time
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from serve import as_record, headers_of, serve, to_bytes
+from serve import as_record, drained, headers_of, poured, serve, to_bytes
 
 
 def checked(response):
@@ -79,8 +79,48 @@ async def consume(address, request):
         await consumer.stop()
 
 
+async def pour(address, request):
+    producer = AIOKafkaProducer(bootstrap_servers=address, enable_idempotence=True, acks="all", linger_ms=5, request_timeout_ms=300000)
+    await producer.start()
+    acked = 0
+    try:
+        with open(request["to"], "w") as acks:
+            for begin in range(0, request["count"], 5000):
+                numbers = range(begin, min(begin + 5000, request["count"]))
+                sent = []
+                for number in numbers:
+                    key, value = poured(request["name"], number)
+                    sent.append(await producer.send(request["topic"], key=key, value=value))
+                for number, one in zip(numbers, sent):
+                    told = await one
+                    print(told.partition, told.offset, number, file=acks)
+                    acked += 1
+        return {"acked": acked}
+    finally:
+        await producer.stop()
+
+
+async def drain(address, request):
+    consumer = AIOKafkaConsumer(bootstrap_servers=address, enable_auto_commit=False, auto_offset_reset="none")
+    await consumer.start()
+    try:
+        partitions = [TopicPartition(request["topic"], p) for p in range(request["partitions"])]
+        consumer.assign(partitions)
+        for one in partitions:
+            consumer.seek(one, 0)
+        left = request["count"]
+        with open(request["to"], "wb") as out:
+            while left > 0:
+                for got in (await consumer.getmany(timeout_ms=1000)).values():
+                    left -= len(got)
+                    out.writelines(drained(r.partition, r.offset, r.value) for r in got)
+        return {"consumed": request["count"] - left}
+    finally:
+        await consumer.stop()
+
+
 def run(handler):
     return lambda address, request: asyncio.run(handler(address, request))
 
 
-serve({"create": run(create), "delete": run(delete), "produce": run(produce), "consume": run(consume)})
+serve({"create": run(create), "delete": run(delete), "produce": run(produce), "consume": run(consume), "pour": run(pour), "drain": run(drain)})

@@ -4,7 +4,7 @@ import time
 from confluent_kafka import OFFSET_END, Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from serve import as_record, headers_of, serve, to_bytes
+from serve import as_record, drained, headers_of, poured, serve, to_bytes
 
 TIMEOUT_S = 30
 
@@ -70,4 +70,47 @@ def consume(address, request):
         consumer.close()
 
 
-serve({"create": create, "delete": delete, "produce": produce, "consume": consume})
+def pour(address, request):
+    producer = Producer({"bootstrap.servers": address, "enable.idempotence": True, "linger.ms": 5, "message.timeout.ms": 300000})
+    failed, acked = [], 0
+    with open(request["to"], "w") as acks:
+        def delivered(number):
+            def note(error, message):
+                nonlocal acked
+                if error is None:
+                    acked += 1
+                    print(message.partition(), message.offset(), number, file=acks)
+                else:
+                    failed.append(str(error))
+            return note
+
+        for number in range(request["count"]):
+            key, value = poured(request["name"], number)
+            while True:
+                try:
+                    producer.produce(request["topic"], key=key, value=value, on_delivery=delivered(number))
+                    break
+                except BufferError:
+                    producer.poll(1)
+            producer.poll(0)
+        producer.flush(300)
+    if failed:
+        raise RuntimeError(f"{len(failed)} failed: {failed[:3]}")
+    return {"acked": acked}
+
+
+def drain(address, request):
+    consumer = Consumer({"bootstrap.servers": address, "group.id": "nobody", "enable.auto.commit": False, "auto.offset.reset": "error"})
+    consumer.assign([TopicPartition(request["topic"], p, 0) for p in range(request["partitions"])])
+    left = request["count"]
+    with open(request["to"], "wb") as out:
+        while left > 0:
+            for message in consumer.consume(1000, timeout=1):
+                if message.error() is None: # the node may be away for a while
+                    left -= 1
+                    out.write(drained(message.partition(), message.offset(), message.value()))
+    consumer.close()
+    return {"consumed": request["count"] - left}
+
+
+serve({"create": create, "delete": delete, "produce": produce, "consume": consume, "pour": pour, "drain": drain})

@@ -21,6 +21,17 @@ def headers_of(record):
     return [(name, to_bytes(data)) for name, data in record["headers"]]
 
 
+def poured(name, number):
+    """Key and value of a record that `pour` sends."""
+    return f"{name}-{number % 1000}".encode(), f"{name} {number} ".encode() + "값".encode() * (number % 60)
+
+
+def drained(partition, offset, value):
+    """The line that `drain` writes of it."""
+    name, number, _ = value.split(b" ", 2)
+    return b"%d %d %s %s\n" % (partition, offset, name, number)
+
+
 def serve(handlers):
     """`handlers`: from the name of a request to a function of (address, request) that returns the answer."""
     for line in sys.stdin:
