@@ -1,9 +1,10 @@
 # One target per folder of src/. A folder without .cpp files is a header-only target until it gets one, so each folder can
 # be filled on its own. New files need no edit here: the globs are checked at every build.
 
-# cafka_library(<name> [SOURCES <globs relative to the folder>] [PUBLIC <targets>] [PRIVATE <targets>] [PCH <headers>])
+# cafka_library(<name> [SOURCES <globs relative to the folder>] [PUBLIC <targets>] [PRIVATE <targets>]
+#               [PCH <headers>] [PCH_FROM <target whose precompiled header serves here too>])
 function(cafka_library name)
-  cmake_parse_arguments(arg "" "" "SOURCES;PUBLIC;PRIVATE;PCH" ${ARGN})
+  cmake_parse_arguments(arg "" "PCH_FROM" "SOURCES;PUBLIC;PRIVATE;PCH" ${ARGN})
   if(arg_SOURCES)
     list(TRANSFORM arg_SOURCES PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
     file(GLOB sources CONFIGURE_DEPENDS ${arg_SOURCES})
@@ -19,6 +20,8 @@ function(cafka_library name)
     set_target_properties(${name} PROPERTIES OUTPUT_NAME cafka_${name})
     if(CAFKA_PCH AND arg_PCH)
       target_precompile_headers(${name} PRIVATE ${arg_PCH})
+    elseif(CAFKA_PCH AND arg_PCH_FROM)
+      target_precompile_headers(${name} REUSE_FROM ${arg_PCH_FROM})
     endif()
   else()
     add_library(${name} INTERFACE)
@@ -38,8 +41,8 @@ function(cafka_executables prefix folder)
 endfunction()
 
 # cafka_suites(<folder> <targets to link>...): tests/<folder>/*_test.cpp become the program <folder>_test ("/" turns "_"), and each file one
-# test of ctest, whose name is the file's stem without _test and must be that file's CAF_SUITE. A main.cpp there replaces the
-# common one; other .cpp files there are shared by the folder's tests.
+# test of ctest, whose name is the file's stem without _test and must be that file's CAF_SUITE. Other .cpp files there are shared by the
+# folder's tests.
 function(cafka_suites folder)
   set(directory ${CMAKE_CURRENT_SOURCE_DIR}/${folder})
   file(GLOB sources CONFIGURE_DEPENDS ${directory}/*.cpp)
@@ -48,20 +51,17 @@ function(cafka_suites folder)
   if(NOT suites)
     return()
   endif()
-  if(NOT EXISTS ${directory}/main.cpp)
-    list(APPEND sources ${PROJECT_SOURCE_DIR}/tests/support/main.cpp)
-  endif()
   string(REPLACE "/" "_" name ${folder})
   set(program ${name}_test)
   add_executable(${program} ${sources})
   add_dependencies(tests ${program})
-  target_link_libraries(${program} PRIVATE ${ARGN} test_support)
   if(folder MATCHES "^(actors|simulation)$")
-    target_compile_definitions(${program} PRIVATE CAFKA_TEST_ACTORS) # the common main registers our message types
+    target_link_libraries(${program} PRIVATE ${ARGN} test_support test_main_actors) # registers our message types
+  else()
+    target_link_libraries(${program} PRIVATE ${ARGN} test_support test_main)
   endif()
   if(CAFKA_PCH)
-    target_precompile_headers(${program} PRIVATE ${PROJECT_SOURCE_DIR}/tests/support/precompiled.hpp)
-    set_source_files_properties(${PROJECT_SOURCE_DIR}/tests/support/main.cpp ${directory}/main.cpp PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
+    target_precompile_headers(${program} REUSE_FROM test_precompiled)
   endif()
   foreach(source IN LISTS suites)
     get_filename_component(stem ${source} NAME_WE)

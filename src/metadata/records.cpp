@@ -71,20 +71,16 @@ result<framed_record> decode_record(byte_span value) {
   if (!in.ok() || found_frame_version != frame_version || version > 0x7fff)
     return fail(errc::bad_format, "a metadata record of " + std::to_string(value.size()) + " bytes has no frame of version 1");
   const auto body = value.subspan(in.position());
-  result<framed_record> decoded =
-      framed_record{unknown_record{api_key, version, byte_vector(body.begin(), body.end())}, static_cast<std::int16_t>(version)};
+  framed_record decoded{unknown_record{api_key, version, byte_vector(body.begin(), body.end())}, static_cast<std::int16_t>(version)};
+  result<void> read;
   any_known_type([&]<class T>() {
     if (static_cast<std::uint32_t>(T::info.api_key) != api_key)
       return false;
-    if (!T::info.valid.contains(static_cast<std::int16_t>(version)))
-      return true; // a newer writer's: kept as bytes
-    auto known = codec::decode<T>(body, static_cast<std::int16_t>(version));
-    if (known)
-      decoded->record = std::move(*known);
-    else
-      decoded = tl::unexpected<error>(std::move(known.error()));
+    if (T::info.valid.contains(decoded.version)) // else a newer writer's: kept as bytes
+      read = codec::decode_all_into(decoded.record.emplace<T>(), body, decoded.version);
     return true;
   });
+  CAFKA_TRY(read);
   return decoded;
 }
 
@@ -108,19 +104,19 @@ std::string type_name(const metadata_record& record) {
 }
 
 std::string to_json(const metadata_record& record, std::int16_t version) {
-  return std::visit(
-      [&]<class T>(const T& value) -> std::string {
-        std::string text = "{\"type\":";
+  std::string type, data;
+  std::visit(
+      [&]<class T>(const T& value) {
         if constexpr (std::same_as<T, unknown_record>) {
-          text += std::to_string(value.api_key) + ",\"version\":" + std::to_string(value.version) + ",\"data\":";
-          codec::print_base64(value.body, text);
+          type = std::to_string(value.api_key);
+          codec::print_base64(value.body, data);
         } else {
-          text += '"' + upper_snake(T::info.name);
-          text += "\",\"version\":" + std::to_string(version) + ",\"data\":" + codec::to_json(value, version);
+          type = '"' + upper_snake(T::info.name) + '"';
+          data = codec::to_json(value, version);
         }
-        return text + '}';
       },
       record);
+  return "{\"type\":" + type + ",\"version\":" + std::to_string(version) + ",\"data\":" + data + '}';
 }
 
 std::string record_schemas_json() {

@@ -118,6 +118,22 @@ concept keeps_unknown_tags = requires(T& value) {
   { value.unknown_tagged_fields } -> std::same_as<tagged_fields&>;
 };
 
+// Whether any version of T sends some field by its tag.
+template <class Owner>
+struct tag_probe {
+  bool found = false;
+  template <class T>
+  constexpr void field(std::string_view, T Owner::*, const field_spec& spec) {
+    found = found || spec.tag_number >= 0;
+  }
+};
+template <described T>
+inline constexpr bool has_tags = [] {
+  tag_probe<T> probe;
+  T::describe(probe);
+  return probe.found;
+}();
+
 template <class T>
 inline constexpr bool is_optional = false;
 template <class T>

@@ -1,5 +1,6 @@
 #include "base/codec/printer.hpp"
 
+#include <charconv>
 #include <cstdio>
 
 namespace cafka::codec {
@@ -40,6 +41,25 @@ std::string json_field_name(std::string_view name) {
   if (!text.empty() && text[0] >= 'A' && text[0] <= 'Z')
     text[0] = static_cast<char>(text[0] - 'A' + 'a');
   return text;
+}
+
+void printer::print_raw(const char* text) { out_ += text; }
+void printer::print_number(std::int64_t value) { out_ += std::to_string(value); }
+void printer::print_number(std::uint64_t value) { out_ += std::to_string(value); }
+
+void printer::print_number(double value) {
+  char text[32];
+  const std::string_view shortest{text, static_cast<std::size_t>(std::to_chars(text, text + sizeof text, value).ptr - text)};
+  out_ += shortest;
+  if (shortest.find_first_not_of("-0123456789") == std::string_view::npos)
+    out_ += ".0";
+}
+
+void printer::print_id(const uuid& value) { out_ += '"' + value.to_string() + '"'; }
+
+void printer::begin_field(std::string_view name, bool first, bool size_only) {
+  out_ += first ? "\"" : ",\"";
+  out_ += json_field_name(name) + (size_only ? "SizeInBytes\":" : "\":");
 }
 
 } // namespace cafka::codec

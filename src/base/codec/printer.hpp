@@ -3,7 +3,7 @@
 #pragma once
 #include "base/codec/fields.hpp"
 
-#include <charconv>
+#include <utility>
 
 namespace cafka::codec {
 
@@ -19,10 +19,10 @@ public:
   template <described T>
   void print(const T& value) {
     static const T defaults{};
-    out_ += '{';
+    print_raw("{");
     object_fields<T> fields{*this, value, defaults};
     T::describe(fields);
-    out_ += '}';
+    print_raw("}");
   }
 
   template <class T>
@@ -31,34 +31,30 @@ public:
       if (value)
         print_value(*value);
       else
-        out_ += "null";
+        print_raw("null");
     } else if constexpr (std::same_as<T, bool>) {
-      out_ += value ? "true" : "false";
-    } else if constexpr (std::is_enum_v<T>) {
-      out_ += std::to_string(static_cast<std::underlying_type_t<T>>(value));
-    } else if constexpr (std::integral<T>) {
-      out_ += std::to_string(value);
+      print_raw(value ? "true" : "false");
     } else if constexpr (std::same_as<T, double>) {
-      char text[32];
-      const std::string_view shortest{text, static_cast<std::size_t>(std::to_chars(text, text + sizeof text, value).ptr - text)};
-      out_ += shortest;
-      if (shortest.find_first_not_of("-0123456789") == std::string_view::npos)
-        out_ += ".0";
+      print_number(value);
+    } else if constexpr (std::same_as<T, std::uint64_t>) {
+      print_number(value);
+    } else if constexpr (fixed_width<T>) {
+      print_number(static_cast<std::int64_t>(value));
     } else if constexpr (std::same_as<T, uuid>) {
-      out_ += '"' + value.to_string() + '"';
+      print_id(value);
     } else if constexpr (text_field<T>) {
       print_json_string(value, out_);
     } else if constexpr (std::same_as<T, records>) {
-      out_ += std::to_string(value.bytes.size()); // Kafka's tools print the size only
+      print_number(static_cast<std::int64_t>(value.bytes.size())); // Kafka's tools print the size only
     } else if constexpr (bytes_field<T>) {
       print_base64(value, out_);
     } else if constexpr (is_array<T>) {
-      out_ += '[';
-      for (std::size_t i = 0; i < value.size(); ++i) {
-        out_ += i == 0 ? "" : ",";
-        print_value(value[i]);
+      auto separator = "[";
+      for (const auto& element : value) {
+        print_raw(std::exchange(separator, ","));
+        print_value(element);
       }
-      out_ += ']';
+      print_raw(value.empty() ? "[]" : "]");
     } else {
       print(value);
     }
@@ -84,12 +80,18 @@ private:
         return;
       if (to.flexible_ && spec.tagged.contains(to.version_) && same_value(owner.*member, defaults.*member))
         return;
-      to.out_ += first ? "\"" : ",\"";
-      first = false;
-      to.out_ += json_field_name(name) + (prints_size(owner.*member) ? "SizeInBytes\":" : "\":");
+      to.begin_field(name, std::exchange(first, false), prints_size(owner.*member));
       to.print_value(owner.*member);
     }
   };
+
+  // What does not depend on a message's type is not inline, as in the writer.
+  void print_raw(const char* text);
+  void print_number(std::int64_t value);
+  void print_number(std::uint64_t value);
+  void print_number(double value);
+  void print_id(const uuid& value);
+  void begin_field(std::string_view name, bool first, bool size_only);
 
   std::string& out_;
   std::int16_t version_;

@@ -15,9 +15,9 @@ std::size_t min_encoded_size(std::int16_t version, bool flexible, const field_sp
     return 1;
   } else {
     static const T defaults{};
-    counting_sink sink;
-    writer<counting_sink>{sink, version, flexible}.write_value(defaults, spec);
-    return std::max<std::size_t>(sink.size(), 1);
+    writer counter{version, flexible};
+    counter.write_value(defaults, spec);
+    return std::max<std::size_t>(counter.size(), 1);
   }
 }
 
@@ -44,20 +44,17 @@ public:
   void read_value(T& value, const field_spec& spec) {
     const bool compact = flexible_ && spec.compact_allowed;
     if constexpr (std::same_as<T, bool>) {
-      value = in_.template read_be<std::int8_t>() != 0;
-    } else if constexpr (std::is_enum_v<T>) {
-      value = static_cast<T>(in_.template read_be<std::underlying_type_t<T>>());
-    } else if constexpr (std::integral<T>) {
-      value = in_.template read_be<T>();
+      value = take<1>() != 0;
     } else if constexpr (std::same_as<T, double>) {
-      value = std::bit_cast<double>(in_.template read_be<std::uint64_t>());
+      value = std::bit_cast<double>(take<8>());
+    } else if constexpr (fixed_width<T>) {
+      value = static_cast<T>(take<sizeof(T)>());
     } else if constexpr (std::same_as<T, uuid>) {
-      const auto bytes = in_.read_bytes(value.bytes.size());
-      std::transform(bytes.begin(), bytes.end(), value.bytes.begin(), std::to_integer<std::uint8_t>);
+      take(value);
     } else if constexpr (described<T>) {
       read(value);
     } else {
-      const auto length = read_length<T>(compact);
+      const auto length = read_length(text_field<T>, compact);
       if (length < 0)
         in_.mark_bad(); // null, or nonsense, where a value must be
       else
@@ -69,13 +66,13 @@ public:
   void read_value(std::optional<T>& value, const field_spec& spec) {
     const bool nullable = spec.nullable.contains(version_);
     if constexpr (described<T>) {
-      if (nullable && in_.template read_be<std::int8_t>() < 0) {
+      if (nullable && static_cast<std::int8_t>(take<1>()) < 0) {
         value.reset();
         return;
       }
       read(value ? *value : value.emplace());
     } else {
-      const auto length = read_length<T>(flexible_ && spec.compact_allowed);
+      const auto length = read_length(text_field<T>, flexible_ && spec.compact_allowed);
       if (length < 0) {
         value.reset();
         if (!nullable || length != -1)
@@ -118,43 +115,49 @@ private:
 
   [[nodiscard]] bool is_tagged(const field_spec& spec) const noexcept { return flexible_ && spec.tagged.contains(version_); }
 
-  // −1 is null; other negative lengths are malformed.
-  template <class T>
-  std::int64_t read_length(bool compact) {
-    if (compact)
-      return static_cast<std::int64_t>(in_.read_unsigned_varint()) - 1;
-    if constexpr (text_field<T>)
-      return in_.template read_be<std::int16_t>();
+  // What does not depend on a message's type is not inline, as in the writer. Zero when too little is left.
+  template <std::size_t WidthBytes>
+  std::uint64_t take() noexcept {
+    if constexpr (WidthBytes == 1)
+      return take_1();
+    else if constexpr (WidthBytes == 2)
+      return take_2();
+    else if constexpr (WidthBytes == 4)
+      return take_4();
     else
-      return in_.template read_be<std::int32_t>();
+      return take_8();
   }
+  std::uint8_t take_1() noexcept;
+  std::uint16_t take_2() noexcept;
+  std::uint32_t take_4() noexcept;
+  std::uint64_t take_8() noexcept;
+  void take(uuid& value) noexcept;
+  // Of a text, or of bytes or an array. −1 is null; other negative lengths are malformed.
+  std::int64_t read_length(bool text, bool compact) noexcept;
+  // Whether as many elements can still come, and are allowed; if not, the message is bad.
+  bool may_hold(std::size_t elements, std::size_t least_encoded_bytes, std::size_t memory_bytes) noexcept;
+  void read_text(std::string& value, std::size_t size);
+  void read_text(std::string_view& value, std::size_t size) noexcept;
 
   template <class T>
   void read_sized(T& value, std::size_t size, const field_spec& spec) {
     if constexpr (is_array<T>) {
       using element = typename T::value_type;
-      if (size > in_.remaining() / min_encoded_size<element>(version_, flexible_, spec) || size > memory_left_ / sizeof(element)) {
-        in_.mark_bad();
+      if (!may_hold(size, min_encoded_size<element>(version_, flexible_, spec), sizeof(element)))
         return;
-      }
-      memory_left_ -= size * sizeof(element);
       value.reserve(size);
       value.resize(size);
       for (std::size_t i = 0; i < size && in_.ok(); ++i)
         read_value(value[i], spec);
     } else {
-      if (text_field<T> && size > max_text_bytes)
-        return in_.mark_bad();
+      if constexpr (text_field<T>)
+        return read_text(value, size);
       const auto bytes = in_.read_bytes(size);
-      if constexpr (std::same_as<T, std::string>)
-        value.assign(as_text(bytes));
-      else if constexpr (std::same_as<T, std::string_view>)
-        value = as_text(bytes);
-      else if constexpr (std::same_as<T, byte_vector>)
+      if constexpr (std::same_as<T, byte_vector>)
         value.assign(bytes.begin(), bytes.end());
       else if constexpr (std::same_as<T, records>)
         value.bytes = bytes;
-      else
+      else if constexpr (std::same_as<T, byte_span>)
         value = bytes;
     }
   }
@@ -163,33 +166,44 @@ private:
   template <described T>
   void read_tagged_section(T& value) {
     const auto count = in_.read_unsigned_varint();
-    std::int64_t previous = -1;
-    for (std::uint32_t i = 0; i < count && in_.ok(); ++i) {
-      const auto tag = in_.read_unsigned_varint();
-      const auto size = in_.read_unsigned_varint();
-      const auto data = in_.read_bytes(size);
-      if (!in_.ok() || tag <= previous)
-        return in_.mark_bad();
-      previous = tag;
-      byte_reader inner{data};
-      reader nested{inner, version_, flexible_, memory_left_};
-      tagged_field<T> one{nested, value, tag};
-      T::describe(one);
-      if (one.known) {
-        memory_left_ = nested.memory_left_;
-        if (!inner.ok() || inner.remaining() != 0)
-          return in_.mark_bad();
-      } else if constexpr (keeps_unknown_tags<T>) {
-        value.unknown_tagged_fields.push_back({tag, byte_vector(data.begin(), data.end())});
+    raw_tag tag;
+    for (std::uint32_t i = 0; i < count && next_tag(tag); ++i) {
+      bool known = false;
+      if constexpr (has_tags<T>) {
+        byte_reader inner{tag.data};
+        reader nested{inner, version_, flexible_, memory_left_};
+        tagged_field<T> one{nested, value, static_cast<std::uint32_t>(tag.number)};
+        T::describe(one);
+        known = one.known;
+        if (known) {
+          memory_left_ = nested.memory_left_;
+          if (!inner.ok() || inner.remaining() != 0)
+            return in_.mark_bad();
+        }
       }
+      if constexpr (keeps_unknown_tags<T>)
+        if (!known)
+          value.unknown_tagged_fields.push_back({static_cast<std::uint32_t>(tag.number), byte_vector(tag.data.begin(), tag.data.end())});
     }
   }
+
+  struct raw_tag {
+    std::int64_t number = -1;
+    byte_span data;
+  };
+  // The one behind `tag`; false, and the message is bad, if there is none.
+  bool next_tag(raw_tag& tag) noexcept;
 
   byte_reader& in_;
   std::int16_t version_;
   bool flexible_;
   std::size_t memory_left_;
 };
+
+// What the templates below say of bytes that they cannot read.
+error unknown_version(const message_info& info, std::int16_t version);
+error malformed_body(const message_info& info, std::int16_t version, std::size_t start, std::size_t size_bytes);
+error unread_bytes(const message_info& info, std::int16_t version, std::size_t left_bytes);
 
 // Reads one body over whatever `value` held and leaves `in` behind it. bad_format names the message and how far it got; what `value` holds is
 // then anything.
@@ -198,31 +212,36 @@ result<void> decode_into(T& value, byte_reader& in, std::int16_t version, std::s
   const auto start = in.position();
   const auto size = in.remaining();
   if (!T::info.valid.contains(version))
-    return fail(errc::unsupported_version, std::string{T::info.name} + " has no version " + std::to_string(version) + " here: " +
-                                               std::to_string(T::info.valid.lowest) + " to " + std::to_string(T::info.valid.highest));
+    return tl::unexpected(unknown_version(T::info, version));
   reader{in, version, T::info.flexible.contains(version), memory_limit_bytes}.read(value);
   if (!in.ok())
-    return fail(errc::bad_format, std::string{T::info.name} + " version " + std::to_string(version) + " is malformed or cut short in the " +
-                                      std::to_string(size) + " bytes from position " + std::to_string(start));
+    return tl::unexpected(malformed_body(T::info, version, start, size));
   return {};
 }
 
 template <message T>
 result<T> decode_from(byte_reader& in, std::int16_t version, std::size_t memory_limit_bytes = SIZE_MAX) {
-  T value{};
-  if (auto read = decode_into(value, in, version, memory_limit_bytes); !read)
-    return tl::unexpected(std::move(read.error()));
+  result<T> value{};
+  if (auto read = decode_into(*value, in, version, memory_limit_bytes); !read)
+    value = tl::unexpected(std::move(read.error()));
   return value;
 }
 
-// As decode_from, of bytes that hold nothing else.
+// As decode_into and decode_from, of bytes that hold nothing else.
+template <message T>
+result<void> decode_all_into(T& value, byte_span bytes, std::int16_t version, std::size_t memory_limit_bytes = SIZE_MAX) {
+  byte_reader in{bytes};
+  auto read = decode_into(value, in, version, memory_limit_bytes);
+  if (read && in.remaining() != 0)
+    read = tl::unexpected(unread_bytes(T::info, version, in.remaining()));
+  return read;
+}
+
 template <message T>
 result<T> decode(byte_span bytes, std::int16_t version, std::size_t memory_limit_bytes = SIZE_MAX) {
-  byte_reader in{bytes};
-  auto value = decode_from<T>(in, version, memory_limit_bytes);
-  if (value && in.remaining() != 0)
-    return fail(errc::bad_format, std::string{T::info.name} + " version " + std::to_string(version) + " leaves " +
-                                      std::to_string(in.remaining()) + " bytes unread");
+  result<T> value{};
+  if (auto read = decode_all_into(*value, bytes, version, memory_limit_bytes); !read)
+    value = tl::unexpected(std::move(read.error()));
   return value;
 }
 

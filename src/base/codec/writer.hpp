@@ -8,29 +8,28 @@
 
 namespace cafka::codec {
 
-// Where a writer's bytes go: counted, or kept.
-class counting_sink {
+// Is told at which byte of the body each slot that is not empty belongs.
+class slot_places {
 public:
-  template <std::integral T>
-  void write_be(T) noexcept {
-    size_ += sizeof(T);
-  }
-  void write_unsigned_varint(std::uint32_t value) noexcept { size_ += unsigned_varlong_size(value); }
-  void write_bytes(byte_span bytes) noexcept { size_ += bytes.size(); }
-  void write_slot(const record_slot& slot) noexcept { slot_bytes_ += slot.size_bytes; }
+  virtual void place(std::size_t at, const record_slot& slot) = 0;
+
+protected:
+  ~slot_places() = default;
+};
+
+// Counts and writes by the same code, so that the two cannot disagree. What does not depend on a message's type is not inline: a node describes
+// some hundred messages, and each would be a copy of it.
+class writer {
+public:
+  // Counts only.
+  writer(std::int16_t version, bool flexible) noexcept : version_(version), flexible_(flexible) {}
+  // Writes to `to`, where there is room for what was counted.
+  writer(std::byte* to, slot_places* places, std::int16_t version, bool flexible) noexcept
+      : to_(to), places_(places), version_(version), flexible_(flexible) {}
+
   // Of the bytes that are written; what belongs into slots is counted apart.
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] std::size_t slot_bytes() const noexcept { return slot_bytes_; }
-
-private:
-  std::size_t size_ = 0;
-  std::size_t slot_bytes_ = 0;
-};
-
-template <class Sink>
-class writer {
-public:
-  writer(Sink& sink, std::int16_t version, bool flexible) noexcept : sink_(sink), version_(version), flexible_(flexible) {}
 
   // A struct and, in flexible versions, its tagged fields.
   template <described T>
@@ -44,30 +43,22 @@ public:
   template <class T>
   void write_value(const T& value, const field_spec& spec) {
     const bool compact = flexible_ && spec.compact_allowed;
-    if constexpr (std::same_as<T, bool>) {
-      sink_.write_be(static_cast<std::int8_t>(value));
-    } else if constexpr (std::is_enum_v<T>) {
-      sink_.write_be(static_cast<std::underlying_type_t<T>>(value));
-    } else if constexpr (std::integral<T>) {
-      sink_.write_be(value);
-    } else if constexpr (std::same_as<T, double>) {
-      sink_.write_be(std::bit_cast<std::uint64_t>(value));
+    if constexpr (std::same_as<T, double>) {
+      put(std::bit_cast<std::uint64_t>(value));
+    } else if constexpr (fixed_width<T>) {
+      put(static_cast<unsigned_of<T>>(value));
     } else if constexpr (std::same_as<T, uuid>) {
-      sink_.write_bytes(std::as_bytes(std::span{value.bytes}));
+      put_raw(std::as_bytes(std::span{value.bytes}));
     } else if constexpr (text_field<T>) {
-      const auto text = std::string_view{value}.substr(0, max_text_bytes);
-      write_length<std::int16_t>(text.size(), compact);
-      sink_.write_bytes(as_byte_span(text));
+      put_text(value, compact);
     } else if constexpr (std::same_as<T, records>) {
-      write_value(value.bytes, spec);
+      put_bytes(value.bytes, compact);
     } else if constexpr (std::same_as<T, record_slot>) {
-      write_length<std::int32_t>(value.size_bytes, compact);
-      sink_.write_slot(value);
+      put_slot(value, compact);
     } else if constexpr (bytes_field<T>) {
-      write_length<std::int32_t>(value.size(), compact);
-      sink_.write_bytes(value);
+      put_bytes(value, compact);
     } else if constexpr (is_array<T>) {
-      write_length<std::int32_t>(value.size(), compact);
+      put_length(value.size(), compact);
       for (const auto& element : value) // by index for vector<bool> would be no better: no message has one
         write_value(element, spec);
     } else {
@@ -81,10 +72,10 @@ public:
   void write_value(const std::optional<T>& value, const field_spec& spec) {
     const bool nullable = spec.nullable.contains(version_);
     if (!value && nullable)
-      return write_null<T>(flexible_ && spec.compact_allowed);
+      return put_null(described<T> ? 1 : text_field<T> ? 2 : 4, !described<T> && flexible_ && spec.compact_allowed);
     if constexpr (described<T>)
       if (nullable)
-        sink_.write_be(std::int8_t{1});
+        put(std::uint8_t{1});
     value ? write_value(*value, spec) : write_value(T{}, spec);
   }
 
@@ -127,78 +118,75 @@ private:
     void field(std::string_view, T Owner::*member, const field_spec& spec) {
       if (!out.is_tagged(spec) || spec.tag_number != wanted)
         return;
-      counting_sink counted;
-      writer<counting_sink> counter{counted, out.version_, out.flexible_};
+      writer counter{out.version_, out.flexible_};
       counter.write_value(owner.*member, spec);
-      out.sink_.write_unsigned_varint(static_cast<std::uint32_t>(spec.tag_number));
-      out.sink_.write_unsigned_varint(static_cast<std::uint32_t>(counted.size()));
+      out.put_varint(static_cast<std::uint32_t>(spec.tag_number));
+      out.put_varint(static_cast<std::uint32_t>(counter.size()));
       out.write_value(owner.*member, spec);
     }
   };
 
-  template <class>
-  friend class writer;
+  template <class T>
+  using unsigned_of =
+      std::conditional_t<sizeof(T) == 1, std::uint8_t,
+                         std::conditional_t<sizeof(T) == 2, std::uint16_t, std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>>>;
 
   [[nodiscard]] bool is_tagged(const field_spec& spec) const noexcept { return flexible_ && spec.tagged.contains(version_); }
 
   template <described T>
   void write_tagged_section(const T& value) {
-    static const T defaults{};
-    tagged_scan<T> scan{*this, value, defaults};
-    T::describe(scan);
-    auto known = scan.count;
-    const tagged_fields* unknown = nullptr;
+    static const tagged_fields none;
+    const tagged_fields* unknown = &none;
     if constexpr (keeps_unknown_tags<T>)
       unknown = &value.unknown_tagged_fields;
-    const auto unknown_count = unknown ? unknown->size() : 0;
-    sink_.write_unsigned_varint(static_cast<std::uint32_t>(known + unknown_count));
-    std::size_t next_unknown = 0;
-    auto write_unknown_below = [&](std::int64_t tag) {
-      for (; next_unknown < unknown_count && (*unknown)[next_unknown].tag < tag; ++next_unknown) {
-        const auto& raw = (*unknown)[next_unknown];
-        sink_.write_unsigned_varint(raw.tag);
-        sink_.write_unsigned_varint(static_cast<std::uint32_t>(raw.data.size()));
-        sink_.write_bytes(raw.data);
-      }
-    };
-    while (known-- > 0) {
-      write_unknown_below(scan.lowest);
-      tagged_write<T> one{*this, value, scan.lowest};
-      T::describe(one);
-      scan.from = scan.lowest + 1;
-      scan.lowest = -1;
+    if constexpr (!has_tags<T>) {
+      put_varint(static_cast<std::uint32_t>(unknown->size()));
+      put_unknown(*unknown, 0);
+    } else {
+      static const T defaults{};
+      tagged_scan<T> scan{*this, value, defaults};
       T::describe(scan);
+      put_varint(static_cast<std::uint32_t>(scan.count + unknown->size()));
+      std::size_t next_unknown = 0;
+      for (auto left = scan.count; left > 0; --left) {
+        next_unknown = put_unknown(*unknown, next_unknown, scan.lowest);
+        tagged_write<T> one{*this, value, scan.lowest};
+        T::describe(one);
+        scan.from = scan.lowest + 1;
+        scan.lowest = -1;
+        T::describe(scan);
+      }
+      put_unknown(*unknown, next_unknown);
     }
-    write_unknown_below(std::numeric_limits<std::int64_t>::max());
   }
 
-  template <std::signed_integral Length>
-  void write_length(std::size_t size, bool compact) {
-    compact ? sink_.write_unsigned_varint(static_cast<std::uint32_t>(size + 1)) : sink_.write_be(static_cast<Length>(size));
-  }
+  void put(std::uint8_t value) noexcept;
+  void put(std::uint16_t value) noexcept;
+  void put(std::uint32_t value) noexcept;
+  void put(std::uint64_t value) noexcept;
+  void put_varint(std::uint32_t value) noexcept;
+  void put_raw(byte_span bytes) noexcept;
+  void put_length(std::size_t size, bool compact) noexcept; // of bytes and arrays; texts have two bytes instead of four
+  void put_text(std::string_view text, bool compact) noexcept;
+  void put_bytes(byte_span bytes, bool compact) noexcept;
+  void put_slot(const record_slot& slot, bool compact);
+  void put_null(unsigned width_bytes, bool compact) noexcept;
+  // Those from index `next` on whose tags are lower than `below`; returns the index of the first that is not.
+  std::size_t put_unknown(const tagged_fields& unknown, std::size_t next, std::int64_t below = std::numeric_limits<std::int64_t>::max()) noexcept;
 
-  template <class T>
-  void write_null(bool compact) {
-    if constexpr (described<T>)
-      sink_.write_be(std::int8_t{-1});
-    else if (compact)
-      sink_.write_unsigned_varint(0);
-    else if constexpr (text_field<T>)
-      sink_.write_be(std::int16_t{-1});
-    else
-      sink_.write_be(std::int32_t{-1});
-  }
-
-  Sink& sink_;
+  std::byte* to_ = nullptr;
+  slot_places* places_ = nullptr;
+  std::size_t size_ = 0;
+  std::size_t slot_bytes_ = 0;
   std::int16_t version_;
   bool flexible_;
 };
 
 template <message T>
-counting_sink count_encoded(const T& value, std::int16_t version) {
-  counting_sink sink;
-  writer<counting_sink>{sink, version, T::info.flexible.contains(version)}.write(value);
-  return sink;
+writer count_encoded(const T& value, std::int16_t version) {
+  writer counted{version, T::info.flexible.contains(version)};
+  counted.write(value);
+  return counted;
 }
 
 // Bytes that encode() appends: what slots stand for is not among them.
@@ -207,47 +195,20 @@ std::size_t encoded_size(const T& value, std::int16_t version) {
   return count_encoded(value, version).size();
 }
 
-struct no_slots {
-  void operator()(std::size_t, const record_slot&) const noexcept {}
-};
-
-// Into bytes that were counted before. `place(at, slot)` is told where in them each slot that is not empty belongs.
-template <class Place>
-class counted_sink {
-public:
-  counted_sink(byte_vector& out, std::size_t at, Place& place) noexcept : begin_(out.data()), to_(begin_ + at), place_(place) {}
-
-  template <std::integral T>
-  void write_be(T value) noexcept {
-    store_be(to_, value);
-    to_ += sizeof(T);
-  }
-  void write_unsigned_varint(std::uint32_t value) noexcept {
-    for (; value >= 0x80; value >>= 7)
-      *to_++ = static_cast<std::byte>(value | 0x80);
-    *to_++ = static_cast<std::byte>(value);
-  }
-  void write_bytes(byte_span bytes) noexcept { to_ = std::copy(bytes.begin(), bytes.end(), to_); }
-  void write_slot(const record_slot& slot) {
-    if (slot.size_bytes != 0)
-      place_(static_cast<std::size_t>(to_ - begin_), slot);
-  }
-  [[nodiscard]] std::size_t position() const noexcept { return static_cast<std::size_t>(to_ - begin_); }
-
-private:
-  std::byte* begin_;
-  std::byte* to_;
-  Place& place_;
-};
-
-// Appends the message's body to `out`, which grows at most once. Fields that `version` does not have are left out, whatever they hold.
-template <message T, class Place = no_slots>
-void encode(const T& value, std::int16_t version, byte_vector& out, Place&& place = {}) {
+// Appends the message's body, of which `size_bytes` were counted, to `out`. Fields that `version` does not have are left out, whatever they hold.
+template <message T>
+void encode(const T& value, std::int16_t version, byte_vector& out, std::size_t size_bytes, slot_places* places = nullptr) {
   const auto at = out.size();
-  out.resize(at + encoded_size(value, version));
-  counted_sink<std::remove_reference_t<Place>> sink{out, at, place};
-  writer<decltype(sink)>{sink, version, T::info.flexible.contains(version)}.write(value);
-  assert(sink.position() == out.size());
+  out.resize(at + size_bytes);
+  writer to{out.data() + at, places, version, T::info.flexible.contains(version)};
+  to.write(value);
+  assert(to.size() == size_bytes);
+}
+
+// As above, counting first: `out` grows at most once.
+template <message T>
+void encode(const T& value, std::int16_t version, byte_vector& out) {
+  encode(value, version, out, encoded_size(value, version));
 }
 
 } // namespace cafka::codec

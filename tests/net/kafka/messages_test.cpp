@@ -156,15 +156,19 @@ CAF_TEST(slots of a fetch response are told with their places) {
   }
   for (const std::int16_t version : {4, 11, 12, 16}) {
     byte_vector bytes(7); // whatever stands before
-    std::vector<std::pair<std::size_t, codec::record_slot>> places;
-    codec::encode(response, version, bytes, [&](std::size_t at, const codec::record_slot& slot) { places.emplace_back(at, slot); });
-    CAF_REQUIRE_EQUAL(places.size(), 2u); // an empty one needs no place
+    struct seen_places final : codec::slot_places {
+      void place(std::size_t at, const codec::record_slot& slot) override { seen.emplace_back(7 + at, slot); }
+      std::vector<std::pair<std::size_t, codec::record_slot>> seen;
+    };
+    seen_places places;
+    codec::encode(response, version, bytes, codec::encoded_size(response, version), &places);
+    CAF_REQUIRE_EQUAL(places.seen.size(), 2u); // an empty one needs no place
     CAF_CHECK_EQUAL(codec::count_encoded(response, version).slot_bytes(), 900u);
 
     // with the batches spliced in, a reader finds them
     byte_vector whole;
     std::size_t from = 0;
-    for (const auto& [at, slot] : places) {
+    for (const auto& [at, slot] : places.seen) {
       whole.insert(whole.end(), bytes.begin() + static_cast<std::ptrdiff_t>(from), bytes.begin() + static_cast<std::ptrdiff_t>(at));
       whole.insert(whole.end(), slot.size_bytes, static_cast<std::byte>(slot.index));
       from = at;
