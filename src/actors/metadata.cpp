@@ -322,7 +322,9 @@ void metadata_keeper::apply_committed(std::int64_t high_watermark) {
   auto released = std::vector<answer>{};
   for (; !parked_.empty() && parked_.front().offset < applied_end_offset_; parked_.pop_front())
     released.push_back(std::move(parked_.front().done));
-  with_->published->publish(committed_.build().next);
+  auto next = committed_.build().next;
+  controller_.on_published(next);
+  with_->published->publish(std::move(next));
   announce(std::move(released));
 }
 

@@ -50,6 +50,11 @@ void controller::advance_to(std::int64_t offset) {
     working_->advance_to(offset, controller_epoch_);
 }
 
+void controller::on_published(const image_ptr& committed) {
+  if (working_ && working_->has_own_topics() && !working_->in_transaction() && working().offset() == committed->offset())
+    working_ = std::make_unique<image_builder>(committed);
+}
+
 std::int64_t controller::answer_after() const noexcept { return working_ ? working().offset() : -1; }
 
 std::vector<metadata_record> controller::bootstrap_records() const {

@@ -107,6 +107,8 @@ public:
   result<void> replay(std::int64_t offset, const metadata_record& record);
   // The quorum's own records (leader change) move the offset too.
   void advance_to(std::int64_t offset);
+  // What the node publishes. Once nothing is appended that it lacks, the working image becomes it, so that the two do not each hold every partition.
+  void on_published(const image_ptr& committed);
   // An outcome without records was still judged by what is appended, not committed: it is answered once this offset is committed.
   [[nodiscard]] std::int64_t answer_after() const noexcept;
   // The working image: appended, perhaps not committed. active() only.

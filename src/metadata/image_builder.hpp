@@ -37,6 +37,8 @@ public:
   // As replayed so far, an open transaction not included. Valid until the next non-const call.
   [[nodiscard]] const image& current() const noexcept { return current_; }
   [[nodiscard]] bool in_transaction() const noexcept { return transaction_.has_value(); }
+  // Whether current() holds topics that no image shares yet.
+  [[nodiscard]] bool has_own_topics() const noexcept { return !writable_.empty(); }
   // What changed since the last build().
   [[nodiscard]] const metadata_delta& delta() const noexcept { return delta_; }
   // Type number → how many were replayed and not understood.

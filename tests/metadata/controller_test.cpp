@@ -190,6 +190,27 @@ CAF_TEST(deletion) {
   CAF_CHECK_EQUAL(outcomes[0].name, "t");
 }
 
+CAF_TEST(topics that are published are held once) {
+  start({1});
+  create("t", 3, 1);
+  const auto published_now = [&](std::int64_t offset) {
+    image_builder builder;
+    for (const auto& record : records_of(core.working()))
+      CAF_REQUIRE(builder.replay(offset, 1, record));
+    return builder.build().next;
+  };
+  const auto behind = published_now(log_end - 2);
+  core.on_published(behind); // something is appended that it may lack
+  CAF_CHECK(core.working().find_topic("t") != behind->find_topic("t"));
+  const auto published = published_now(log_end - 1);
+  core.on_published(published);
+  CAF_CHECK(core.working().find_topic("t") == published->find_topic("t"));
+  alter("t", {{"retention.ms", config_operation::set, "9"}});
+  create("u", 1, 1);
+  CAF_CHECK(published->find_topic("u") == nullptr);
+  CAF_CHECK_EQUAL(partition("t", 2).leader, 1);
+}
+
 CAF_TEST(more partitions) {
   start({1, 2});
   create("t", 2, 1);

@@ -52,12 +52,14 @@ bool reader::next_tag(raw_tag& tag) noexcept {
 }
 
 namespace {
-std::string name_of(const message_info& info, std::int16_t version) { return std::string{info.name} + " version " + std::to_string(version); }
+std::string name_of(const message_info& info, std::int16_t version) {
+  return std::string{info.name} + " version " + std::to_string(version);
+}
 } // namespace
 
 error unknown_version(const message_info& info, std::int16_t version) {
-  return {errc::unsupported_version, std::string{info.name} + " has no version " + std::to_string(version) + " here: " +
-                                         std::to_string(info.valid.lowest) + " to " + std::to_string(info.valid.highest)};
+  return {errc::unsupported_version, std::string{info.name} + " has no version " + std::to_string(version) +
+                                         " here: " + std::to_string(info.valid.lowest) + " to " + std::to_string(info.valid.highest)};
 }
 
 error malformed_body(const message_info& info, std::int16_t version, std::size_t start, std::size_t size_bytes) {

@@ -46,7 +46,8 @@ void add_fields(const std::vector<field_schema>& fields, std::string& out) {
 }
 } // namespace
 
-field_schema& add_field(std::vector<field_schema>& to, std::string_view name, bool array, std::string_view element_type, const field_spec& spec) {
+field_schema& add_field(std::vector<field_schema>& to, std::string_view name, bool array, std::string_view element_type,
+                        const field_spec& spec) {
   return to.emplace_back(field_schema{std::string{name}, (array ? "[]" : "") + std::string{element_type}, spec, {}, {}});
 }
 

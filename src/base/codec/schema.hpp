@@ -35,10 +35,10 @@ constexpr std::string_view element_type_name() {
   else if constexpr (std::same_as<T, double>)
     return "float64";
   else if constexpr (std::integral<T>)
-    return sizeof(T) == 1 ? (std::is_unsigned_v<T> ? "uint8" : "int8")
-         : sizeof(T) == 2 ? (std::is_unsigned_v<T> ? "uint16" : "int16")
-         : sizeof(T) == 4 ? (std::is_unsigned_v<T> ? "uint32" : "int32")
-                          : (std::is_unsigned_v<T> ? "uint64" : "int64");
+    return sizeof(T) == 1   ? (std::is_unsigned_v<T> ? "uint8" : "int8")
+           : sizeof(T) == 2 ? (std::is_unsigned_v<T> ? "uint16" : "int16")
+           : sizeof(T) == 4 ? (std::is_unsigned_v<T> ? "uint32" : "int32")
+                            : (std::is_unsigned_v<T> ? "uint64" : "int64");
   else if constexpr (std::same_as<T, uuid>)
     return "uuid";
   else if constexpr (text_field<T>)
@@ -65,7 +65,8 @@ void add_nested_fields(std::vector<field_schema>& to) {
 }
 
 // The default is still to be printed, and the fields of a struct to be added.
-field_schema& add_field(std::vector<field_schema>& to, std::string_view name, bool array, std::string_view element_type, const field_spec& spec);
+field_schema& add_field(std::vector<field_schema>& to, std::string_view name, bool array, std::string_view element_type,
+                        const field_spec& spec);
 
 template <class Owner>
 struct schema_visitor {

@@ -127,9 +127,9 @@ private:
   };
 
   template <class T>
-  using unsigned_of =
-      std::conditional_t<sizeof(T) == 1, std::uint8_t,
-                         std::conditional_t<sizeof(T) == 2, std::uint16_t, std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>>>;
+  using unsigned_of = std::conditional_t<
+      sizeof(T) == 1, std::uint8_t,
+      std::conditional_t<sizeof(T) == 2, std::uint16_t, std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>>>;
 
   [[nodiscard]] bool is_tagged(const field_spec& spec) const noexcept { return flexible_ && spec.tagged.contains(version_); }
 
@@ -172,7 +172,8 @@ private:
   void put_slot(const record_slot& slot, bool compact);
   void put_null(unsigned width_bytes, bool compact) noexcept;
   // Those from index `next` on whose tags are lower than `below`; returns the index of the first that is not.
-  std::size_t put_unknown(const tagged_fields& unknown, std::size_t next, std::int64_t below = std::numeric_limits<std::int64_t>::max()) noexcept;
+  std::size_t put_unknown(const tagged_fields& unknown, std::size_t next,
+                          std::int64_t below = std::numeric_limits<std::int64_t>::max()) noexcept;
 
   std::byte* to_ = nullptr;
   slot_places* places_ = nullptr;
