@@ -277,3 +277,17 @@ def test_a_line_that_never_ends_is_refused_in_bounded_memory(node, topic):
             pass
         assert b"longer than" in writer.stderr.read()
         assert writer.wait(timeout=30) == 3
+
+
+def test_log_dirs(node, topic):
+    node.cafka("topic", "create", topic, "--partitions", "2")
+    node.cafka("produce", topic, "-p", "1", stdin=b"a record\n")
+    sizes = [sum(file.stat().st_size for file in (node.data / f"{topic}-{number}").glob("*.log")) for number in (0, 1)]
+    assert sizes[0] == 0 < sizes[1]
+    (directory,) = map(json.loads, node.cafka("log", "dirs", topic, "--json").stdout.splitlines())
+    assert directory["node"] == 1 and directory["logDir"] == str(node.data) and directory["error"] is None
+    assert 0 < directory["usableBytes"] <= directory["totalBytes"]
+    assert directory["partitions"] == [{"topic": topic, "partition": number, "size": size} for number, size in enumerate(sizes)]
+    lines = node.cafka("log", "dirs", topic).stdout.decode().splitlines()
+    assert lines[0].startswith(f"Node: 1\tLogDir: {node.data}\tTotalBytes: ")
+    assert lines[1:] == [f"\tPartition: {topic}-{number}\tSize: {size}" for number, size in enumerate(sizes)]

@@ -1,5 +1,6 @@
-// `cafka log dump|verify`: the files themselves, without a node.
+// `cafka log dump|verify`: the files themselves, without a node; `cafka log dirs`: what running nodes have.
 #include "cli/command.hpp"
+#include "cli/log_dirs.hpp"
 #include "cli/log_dump.hpp"
 #include "cli/log_files.hpp"
 #include "cli/log_verify.hpp"
@@ -63,7 +64,7 @@ int verify(const options& given) {
 
 void add_log(CLI::App& app, action& chosen) {
   auto given = std::make_shared<options>();
-  auto* group = app.add_subcommand("log", "Look into log files and check them, without a node");
+  auto* group = app.add_subcommand("log", "Look into log files and check them; show the log directories of running nodes");
   group->require_subcommand(1);
 
   auto* dump_command = group->add_subcommand("dump", "Print batches and records, index entries, checkpoints");
@@ -77,6 +78,15 @@ void add_log(CLI::App& app, action& chosen) {
   dump_command->add_flag("--metadata", given->dump.metadata, "decode records as the cluster's metadata, wherever the file lies");
   dump_command->add_option("--max-bytes", given->dump.max_bytes, "of a key or value, in text; 0: all")->capture_default_str();
   dump_command->callback([&chosen, given] { chosen = [given] { return dump(*given); }; });
+
+  auto asked = std::make_shared<log_dirs_options>();
+  auto* dirs_command = group->add_subcommand("dirs", "Show the log directories of running nodes and the size of each partition in them");
+  dirs_command->footer("Sizes are of log segments, in bytes. Exit code 1 if a directory is offline.\n\nExamples:\n"
+                       "  cafka log dirs greetings\n  cafka log dirs --json | jq '.partitions | map(.size) | add'");
+  asked->connect.add_to(*dirs_command);
+  dirs_command->add_option("TOPIC", asked->topics, "names; default: all topics");
+  dirs_command->add_flag("--json", asked->json, "a JSON object per directory");
+  dirs_command->callback([&chosen, asked] { chosen = [asked] { return log_dirs(*asked); }; });
 
   auto* verify_command = group->add_subcommand("verify", "Check CRCs, offsets, epochs and indexes; exit code 1 if anything is damaged");
   verify_command->footer("Only reads. The newest segment of a running node may look torn while it is being written.\n\nExamples:\n"

@@ -312,6 +312,43 @@ asio::awaitable<result<cluster_description>> describe_cluster_on(std::shared_ptr
   co_return on->description();
 }
 
+// One node's, into `all`.
+asio::awaitable<result<void>> describe_log_dirs_of(std::shared_ptr<core> on, node_id node, steady_clock::time_point deadline,
+                                                   std::vector<log_directory>& all) {
+  rpc_request request;
+  request.header.mutable_describe_log_dirs();
+  request.timeout = std::max(milliseconds{1}, std::chrono::ceil<milliseconds>(deadline - steady_clock::now()));
+  const auto answer = co_await on->call_and_wait(node, std::move(request));
+  if (!answer)
+    co_return tl::unexpected<error>(answer.error());
+  if (answer->header.error().code() != 0)
+    co_return tl::unexpected(to_error(answer->header.error()));
+  for (const auto& from : answer->header.describe_log_dirs().directories()) {
+    auto& directory = all.emplace_back();
+    directory.node = node;
+    directory.path = from.path();
+    if (from.error().code() != 0)
+      directory.state = tl::unexpected(to_error(from.error()));
+    directory.total_bytes = from.total_bytes();
+    directory.usable_bytes = from.usable_bytes();
+    for (const auto& one : from.partitions())
+      directory.replicas.push_back({{one.topic(), one.partition()}, one.size_bytes()});
+  }
+  co_return result<void>{};
+}
+
+asio::awaitable<result<std::vector<log_directory>>> describe_log_dirs_on(std::shared_ptr<core> on) {
+  const auto deadline = steady_clock::now() + on->config().request_timeout;
+  auto known = co_await on->want_topics_and_wait({}, deadline, true);
+  if (!known)
+    co_return tl::unexpected(known.error());
+  std::vector<log_directory> all;
+  for (const auto& node : on->description().brokers)
+    if (auto asked = co_await describe_log_dirs_of(on, node.id, deadline, all); !asked)
+      co_return tl::unexpected(error{asked.error().code, "node " + std::to_string(node.id) + ": " + asked.error().detail});
+  co_return all;
+}
+
 } // namespace
 
 admin::admin(const cluster& where) : core_(where.shared_core()) {}
@@ -348,6 +385,9 @@ void admin::start_list_offsets(const shared& on, std::vector<offset_query> queri
 void admin::start_delete_records(const shared& on, std::vector<records_to_delete> partitions,
                                  completion<std::vector<deleted_records>> handler) {
   run_operation<std::vector<deleted_records>>(on, delete_records_on(on, std::move(partitions)), std::move(handler));
+}
+void admin::start_describe_log_dirs(const shared& on, completion<std::vector<log_directory>> handler) {
+  run_operation<std::vector<log_directory>>(on, describe_log_dirs_on(on), std::move(handler));
 }
 void admin::start_describe_cluster(const shared& on, completion<cluster_description> handler) {
   run_operation<cluster_description>(on, describe_cluster_on(on), std::move(handler));
@@ -387,6 +427,9 @@ result<std::vector<offset_outcome>> admin::list_offsets(std::vector<offset_query
 result<std::vector<deleted_records>> admin::delete_records(std::vector<records_to_delete> partitions) {
   return block_on<std::vector<deleted_records>>(
       *core_, [&](auto handler) { start_delete_records(core_, std::move(partitions), std::move(handler)); });
+}
+result<std::vector<log_directory>> admin::describe_log_dirs() {
+  return block_on<std::vector<log_directory>>(*core_, [&](auto handler) { start_describe_log_dirs(core_, std::move(handler)); });
 }
 result<cluster_description> admin::describe_cluster() {
   return block_on<cluster_description>(*core_, [&](auto handler) { start_describe_cluster(core_, std::move(handler)); });

@@ -71,6 +71,19 @@ struct config_description {
   result<std::vector<config_entry>> entries = {};
 };
 
+struct log_directory {
+  node_id node = no_node;
+  std::string path = {};
+  result<void> state = {};        // kafka_storage_error: offline, and the rest is not known
+  std::int64_t total_bytes = -1;  // of the volume; −1: unknown
+  std::int64_t usable_bytes = -1;
+  struct replica {
+    topic_partition where = {};
+    std::int64_t size_bytes = 0;
+  };
+  std::vector<replica> replicas = {};
+};
+
 struct offset_query {
   topic_partition where = {};
   // earliest, latest, timestamp, or max_timestamp below.
@@ -170,6 +183,13 @@ public:
   result<std::vector<deleted_records>> delete_records(std::vector<records_to_delete> partitions);
 
   // Brokers and controller.
+  // The log directories of every node.
+  template <class CompletionToken>
+  auto async_describe_log_dirs(CompletionToken&& token) {
+    return initiate<std::vector<log_directory>>(&admin::start_describe_log_dirs, token);
+  }
+  result<std::vector<log_directory>> describe_log_dirs();
+
   template <class CompletionToken>
   auto async_describe_cluster(CompletionToken&& token) {
     return initiate<cluster_description>(&admin::start_describe_cluster, token);
@@ -195,6 +215,7 @@ private:
   static void start_describe_configs(const shared&, std::vector<config_resource>, completion<std::vector<config_description>>);
   static void start_list_offsets(const shared&, std::vector<offset_query>, isolation, completion<std::vector<offset_outcome>>);
   static void start_delete_records(const shared&, std::vector<records_to_delete>, completion<std::vector<deleted_records>>);
+  static void start_describe_log_dirs(const shared&, completion<std::vector<log_directory>>);
   static void start_describe_cluster(const shared&, completion<cluster_description>);
 
   shared core_;

@@ -70,6 +70,7 @@ private:
   void create_partitions(const request_header& request, const call& to);
   void alter_configs(const request_header& request, const call& to);
   void describe_configs(const request_header& request, const call& to);
+  void describe_log_dirs(const call& to);
 
   node_context with_;
   bool greeted_ = false;

@@ -268,4 +268,28 @@ void native_session::describe_configs(const request_header& request, const call&
   answers->close();
 }
 
+void native_session::describe_log_dirs(const call& to) {
+  using descriptions = std::vector<log_dir_description>;
+  with_.node.describe_log_dirs(when_done<descriptions>([this, to](const result<descriptions>& directories) {
+    reply(to, [&](wire::ResponseHeader& header) {
+      if (!directories)
+        return set_error(header, directories.error());
+      for (const auto& each : *directories) {
+        auto& directory = *header.mutable_describe_log_dirs()->add_directories();
+        directory.set_path(each.path);
+        if (each.code != errc::none)
+          set_error(directory, each.code, "the directory is offline");
+        directory.set_total_bytes(each.total_bytes);
+        directory.set_usable_bytes(each.usable_bytes);
+        for (const auto& one : each.partitions) {
+          auto& partition = *directory.add_partitions();
+          partition.set_topic(one.name.topic);
+          partition.set_partition(one.name.partition);
+          partition.set_size_bytes(one.size_bytes);
+        }
+      }
+    });
+  }));
+}
+
 } // namespace cafka::net::native
