@@ -1,4 +1,4 @@
-// One replica of one partition, as an actor on its shard: a thin shell around the leader core (who may write, what is committed) and the
+// One replica of one partition, as an actor on the shard of whoever asks it: a thin shell around the leader core (who may write, what is committed) and the
 // log (bytes). Check, ask the core, append, acknowledge or park; reads up to the high watermark; one flush ticket in flight at a time.
 // Owned by the broker actor. Nothing here survives a crash but the log; the marks survive the actor.
 // When it dies, by a bug or an order, on_exit() drops its state, and with it every parked request is answered "unknown", every watcher told.
@@ -44,7 +44,7 @@ struct partition_start {
   marks_ptr marks;
 };
 
-class partition final : public shard_actor<partition_actor::base> {
+class partition final : public shard_actor<partition_actor::base, wakes::with_sender> {
 public:
   partition(caf::actor_config& config, shard* home, std::shared_ptr<partition_start> start);
 
