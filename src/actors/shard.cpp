@@ -18,7 +18,6 @@ constexpr std::size_t messages_per_turn = 64;
 
 thread_local shard* running = nullptr;
 
-
 } // namespace
 
 shard::shard(caf::actor_system& system, std::size_t number)

@@ -1,5 +1,5 @@
-// Base of an actor that is resumed on shards only: on its home, or on whichever shard woke it. Without a shard (null) it runs where CAF would run
-// it: the deterministic coordinator of a test, or CAF's own scheduler. `Base` is a typed interface's `base`.
+// Base of an actor that is resumed on its shard, whoever sends to it, unless it chooses enqueue_here. Without a shard (null) it runs where CAF would
+// run it: the deterministic coordinator of a test, or CAF's own scheduler. `Base` is a typed interface's `base`.
 #pragma once
 #include "actors/shard.hpp"
 
@@ -13,35 +13,29 @@
 
 namespace cafka::actors {
 
-// Where an actor that was idle is resumed.
-enum class wakes {
-  at_home, // whoever sends to it
-  with_sender // on the sender's shard, so that the request of one session is worked on in that session's thread; at home for other senders
-};
-
-template <class Base, wakes Where = wakes::at_home>
+template <class Base>
 class shard_actor : public Base {
 public:
   shard_actor(caf::actor_config& config, shard* home) : Base(config), home_(home) {}
 
   using Base::enqueue;
   bool enqueue(caf::mailbox_element_ptr element, caf::execution_unit* unit) override {
-    return caf::scheduled_actor::enqueue(std::move(element), home_ ? place() : unit);
+    return caf::scheduled_actor::enqueue(std::move(element), home_ ? home_ : unit);
   }
 
   void launch(caf::execution_unit* unit, bool lazy, bool hide) override { caf::scheduled_actor::launch(home_ ? home_ : unit, lazy, hide); }
 
 protected:
   [[nodiscard]] shard* home() const noexcept { return home_; }
-
-private:
-  [[nodiscard]] shard* place() const noexcept {
-    if constexpr (Where == wakes::with_sender)
-      if (auto* here = shard::current(); here && &here->system() == &home_->system())
-        return here;
-    return home_;
+  // As enqueue, but if this wakes the actor, it is resumed on the shard whose thread calls: what a session asks for is then done in that session's thread.
+  bool enqueue_here(caf::mailbox_element_ptr element, caf::execution_unit* unit) {
+    auto* here = shard::current();
+    if (home_ && here && &here->system() == &home_->system())
+      return caf::scheduled_actor::enqueue(std::move(element), here);
+    return shard_actor::enqueue(std::move(element), unit);
   }
 
+private:
   shard* home_;
 };
 
