@@ -36,4 +36,5 @@ if(CAFKA_TESTS)
 endif()
 if(CAFKA_BENCH)
   find_package(benchmark REQUIRED)
+  pkg_check_modules(RDKAFKA REQUIRED IMPORTED_TARGET rdkafka) # a client to measure with; cafka itself does not use it
 endif()

@@ -3,10 +3,10 @@
 //   mode=fetch    each connection reads its partition from the start, again and again, and discards the bytes
 // The topic must exist. With pid=N the server's CPU time is read from /proc. Prints one JSON line.
 #include "../limits/limit_tools.hpp"
+#include "process_cpu.hpp"
 #include "proto/native.pb.h"
 #include "storage/record_batch.hpp"
 
-#include <fstream>
 #include <sys/epoll.h>
 
 using namespace limits;
@@ -89,17 +89,6 @@ std::string encode_batch(long records, long record_bytes) {
   if (!builder.build({}, batch))
     give_up("encode batch");
   return std::string(cafka::as_text(batch));
-}
-
-double process_cpu_seconds(long pid) {
-  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
-  std::string text((std::istreambuf_iterator<char>(stat)), {});
-  const auto after_name = text.rfind(')');
-  if (after_name == std::string::npos)
-    return 0;
-  long user = 0, system = 0;
-  std::sscanf(text.c_str() + after_name + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %ld %ld", &user, &system);
-  return static_cast<double>(user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
 struct outcome {

@@ -9,12 +9,26 @@ import time
 
 VERSION = "4.3.1"
 HERE = pathlib.Path(__file__).resolve().parent
+# As Kafka's own scripts set it.
+GARBAGE_COLLECTION = ["-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:InitiatingHeapOccupancyPercent=35", "-XX:+ExplicitGCInvokesConcurrent"]
+
+
+def cached():
+    cache = pathlib.Path(os.environ.get("CAFKA_CACHE", pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "cafka"))
+    return cache / f"kafka-{VERSION}"
+
+
+def installed():
+    """The folder of Kafka's jars that is there already, KAFKA_HOME's before ours; else None."""
+    own = pathlib.Path(os.environ["KAFKA_HOME"]) / "libs" if "KAFKA_HOME" in os.environ else cached()
+    return own if own.is_dir() else None
 
 
 def jars():
     """The folder of Kafka's jars, fetched once per user by Maven."""
-    cache = pathlib.Path(os.environ.get("CAFKA_CACHE", pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "cafka"))
-    folder = cache / f"kafka-{VERSION}"
+    if folder := installed():
+        return folder
+    folder = cached()
     if not folder.is_dir():
         partial = folder.with_suffix(".partial")
         shutil.rmtree(partial, ignore_errors=True)
@@ -53,8 +67,10 @@ def complaints(dumped, base_offsets):
 class Broker:
     """One combined broker and controller with fresh data below `base`."""
 
-    def __init__(self, base, **properties):
+    def __init__(self, base, heap="512M", **properties):
         self.base = pathlib.Path(base)
+        self.heap = heap
+        self.process = None
         self.data = self.base / "data"
         self.port, controller = free_port(), free_port()
         self.data.mkdir(parents=True)
@@ -74,7 +90,6 @@ class Broker:
             f"appender.f.fileName={self.base}/broker.log\nappender.f.layout.type=PatternLayout\nappender.f.layout.pattern=%d %p %m %c%n\n")
         self.cluster_id = tool("kafka.tools.StorageTool", "random-uuid").strip()
         tool("kafka.tools.StorageTool", "format", "-t", self.cluster_id, "-c", self.file)
-        self.process = None
 
     @property
     def address(self):
@@ -82,7 +97,7 @@ class Broker:
 
     def start(self):
         output = open(self.base / "output", "ab")
-        self.process = subprocess.Popen(["java", "-Xms512M", "-Xmx512M", "-XX:+UseG1GC", f"-Dlog4j2.configurationFile={self.base}/log4j2.properties",
+        self.process = subprocess.Popen(["java", f"-Xms{self.heap}", f"-Xmx{self.heap}", *GARBAGE_COLLECTION, f"-Dlog4j2.configurationFile={self.base}/log4j2.properties",
                                          "-cp", f"{jars()}/*", "kafka.Kafka", str(self.file)], stdout=output, stderr=output)
         # serving means: a topic listing answers
         deadline = time.monotonic() + 90

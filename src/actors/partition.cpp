@@ -29,6 +29,13 @@ partition::partition(caf::actor_config& config, shard* home, std::shared_ptr<par
   marks_->high_watermark.store(std::min(marks_->high_watermark.load(), log_->log_end_offset()), std::memory_order_release);
 }
 
+bool partition::enqueue(caf::mailbox_element_ptr element, caf::execution_unit* unit) {
+  const auto& what = element->content();
+  if (what.match_elements<produce_request>() || what.match_elements<fetch_request>())
+    return enqueue_here(std::move(element), unit);
+  return shard_actor::enqueue(std::move(element), unit);
+}
+
 partition::behavior_type partition::make_behavior() {
   update_maintenance_due();
   return {

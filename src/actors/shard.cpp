@@ -16,6 +16,8 @@ namespace {
 // short enough that a socket does not wait for milliseconds.
 constexpr std::size_t messages_per_turn = 64;
 
+thread_local shard* running = nullptr;
+
 } // namespace
 
 shard::shard(caf::actor_system& system, std::size_t number)
@@ -25,6 +27,8 @@ shard::~shard() {
   drain();
   join();
 }
+
+shard* shard::current() noexcept { return running; }
 
 void shard::exec_later(caf::resumable* job) {
   boost::asio::post(io_, [this, job] { resume(job); });
@@ -44,9 +48,11 @@ void shard::start() {
 }
 
 void shard::run() {
+  running = this;
   for (;;) {
     try {
       io_.run();
+      running = nullptr;
       return;
     } catch (const std::exception& problem) {
       // Sessions catch what they can answer for; this is the net below them.

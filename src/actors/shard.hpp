@@ -23,6 +23,8 @@ public:
 
   [[nodiscard]] boost::asio::io_context& io() noexcept { return io_; }
   [[nodiscard]] std::size_t number() const noexcept { return number_; }
+  // The shard whose loop the calling thread runs; null on other threads.
+  [[nodiscard]] static shard* current() noexcept;
 
   // From any thread. Takes over the reference that the caller holds for `job`.
   void exec_later(caf::resumable* job) override;

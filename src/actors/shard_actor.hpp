@@ -1,5 +1,5 @@
-// Base of an actor that is always resumed on its shard, whoever sends to it. Without a shard (null) it runs where CAF would run it:
-// the deterministic coordinator of a test, or CAF's own scheduler. `Base` is a typed interface's `base`.
+// Base of an actor that is resumed on its shard, whoever sends to it, unless it chooses enqueue_here. Without a shard (null) it runs where CAF would
+// run it: the deterministic coordinator of a test, or CAF's own scheduler. `Base` is a typed interface's `base`.
 #pragma once
 #include "actors/shard.hpp"
 
@@ -27,6 +27,13 @@ public:
 
 protected:
   [[nodiscard]] shard* home() const noexcept { return home_; }
+  // As enqueue, but if this wakes the actor, it is resumed on the shard whose thread calls: what a session asks for is then done in that session's thread.
+  bool enqueue_here(caf::mailbox_element_ptr element, caf::execution_unit* unit) {
+    auto* here = shard::current();
+    if (home_ && here && &here->system() == &home_->system())
+      return caf::scheduled_actor::enqueue(std::move(element), here);
+    return shard_actor::enqueue(std::move(element), unit);
+  }
 
 private:
   shard* home_;

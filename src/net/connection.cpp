@@ -18,6 +18,9 @@ namespace {
 
 // What was read and cannot be taken waits outside the budget.
 constexpr std::size_t read_ahead_when_tight = 2048;
+// Behind the rest of a frame as large as this, only the head of the next one is read ahead: then that one, too, is received where it is to lie.
+constexpr std::size_t large_rest = 32 << 10;
+constexpr std::size_t read_ahead_of_large = 1024;
 
 std::string describe_peer(const tcp::socket& socket) {
   boost::system::error_code failed;
@@ -113,7 +116,11 @@ void connection::on_readable() {
 // False when the connection is closed. `count` 0: nothing was there. `filled`: there may be more.
 bool connection::receive(std::size_t& count, bool& filled) {
   const auto rest = assembler_.wanted();
-  const auto scratch = with_.pool->is_tight() ? loop().scratch().first(read_ahead_when_tight) : loop().scratch();
+  auto scratch = loop().scratch();
+  if (with_.pool->is_tight())
+    scratch = scratch.first(read_ahead_when_tight);
+  else if (rest.size() >= large_rest)
+    scratch = scratch.first(read_ahead_of_large);
   const std::array<iovec, 2> parts{iovec{rest.data(), rest.size()}, iovec{scratch.data(), scratch.size()}};
   ssize_t result;
   do {

@@ -4,6 +4,7 @@
 #pragma once
 #include "net/event_loop.hpp"
 #include "net/frame_pool.hpp"
+#include "net/one_or_more.hpp"
 #include "net/service.hpp"
 
 #include <atomic>
@@ -80,7 +81,7 @@ private:
   const std::int64_t max_wait_ms_;
   std::int64_t until_ms_ = 0;
   done_handler done_;
-  std::vector<slot> slots_;
+  one_or_more<slot> slots_;
 
   std::atomic<std::uint32_t> unanswered_{0};
   bool in_round_ = false;

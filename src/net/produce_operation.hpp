@@ -1,6 +1,7 @@
 // The answers of one produce request's partitions, from any thread; the last one finishes the request on its session's shard.
 // Each protocol says in a class of its own how the request is answered.
 #pragma once
+#include "net/one_or_more.hpp"
 #include "net/service.hpp"
 #include "net/session.hpp"
 
@@ -8,7 +9,6 @@
 #include <atomic>
 #include <memory>
 #include <string>
-#include <vector>
 
 namespace cafka::net {
 
@@ -36,7 +36,7 @@ protected:
            " of a request failed: " + error{failed->code, failed->message}.to_string();
   }
 
-  std::vector<produce_outcome> outcomes_;
+  one_or_more<produce_outcome> outcomes_;
 
 private:
   void settle() {

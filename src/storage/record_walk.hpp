@@ -22,18 +22,14 @@ public:
   [[nodiscard]] std::size_t remaining() const noexcept { return static_cast<std::size_t>(end_ - at_); }
   [[nodiscard]] byte_span rest() const noexcept { return {at_, end_}; }
 
-  bool read_varlong(std::int64_t& value) noexcept {
-    if (at_ != end_ && (*at_ & std::byte{0x80}) == std::byte{0}) { // lengths and deltas below 64
-      value = zigzag_decode(std::to_integer<std::uint64_t>(*at_++));
-      return true;
-    }
-    return read_long_form(value);
-  }
+  bool read_varlong(std::int64_t& value) noexcept { return read_short_form(value) || read_long_form(value); }
   bool read_varint(std::int32_t& value) noexcept {
-    const auto* start = at_;
     std::int64_t wide = 0;
-    if (!read_varlong(wide) || at_ - start > 5 || wide != static_cast<std::int32_t>(wide))
-      return false;
+    if (!read_short_form(wide)) {
+      const auto* start = at_;
+      if (!read_long_form(wide) || at_ - start > 5 || wide != static_cast<std::int32_t>(wide))
+        return false;
+    }
     value = static_cast<std::int32_t>(wide);
     return true;
   }
@@ -57,6 +53,22 @@ public:
   }
 
 private:
+  // One byte or two: lengths and deltas below 8192, which is nearly all there are. False: it is not one, and nothing was read.
+  bool read_short_form(std::int64_t& value) noexcept {
+    if (at_ == end_)
+      return false;
+    auto bits = std::to_integer<std::uint64_t>(at_[0]);
+    std::ptrdiff_t size = 1;
+    if ((bits & 0x80) != 0) {
+      if (end_ - at_ < 2 || (at_[1] & std::byte{0x80}) != std::byte{0})
+        return false;
+      bits = (bits & 0x7f) | std::to_integer<std::uint64_t>(at_[1]) << 7;
+      size = 2;
+    }
+    at_ += size;
+    value = zigzag_decode(bits);
+    return true;
+  }
   bool read_long_form(std::int64_t& value) noexcept;
 
   const std::byte* at_;

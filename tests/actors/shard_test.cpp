@@ -49,6 +49,20 @@ private:
   std::shared_ptr<seen> into_;
 };
 
+// Counts on the shard of whoever sends.
+class guest final : public shard_actor<flush_listener::base> {
+public:
+  guest(caf::actor_config& config, shard* home, std::function<void()> then) : shard_actor(config, home), then_(std::move(then)) {}
+  using shard_actor::enqueue;
+  bool enqueue(caf::mailbox_element_ptr element, caf::execution_unit* unit) override { return enqueue_here(std::move(element), unit); }
+  behavior_type make_behavior() override {
+    return {[this](const flush_outcome&) { then_(); }};
+  }
+
+private:
+  std::function<void()> then_;
+};
+
 class counting_sink final : public net::produce_sink {
 public:
   void produce_done(std::uint32_t, net::produce_outcome) override { ++answered; }
@@ -101,6 +115,32 @@ CAF_TEST(an actor stays on its shard whoever sends) {
   self->wait_for(actor);
   CAF_CHECK(into->one_thread);
   CAF_CHECK_EQUAL(into->ended, 1);
+}
+
+CAF_TEST(an idle actor that asks for it is resumed where it is woken) {
+  shard first{sys, 0}, second{sys, 1};
+  first.start();
+  second.start();
+  std::promise<shard*> ran;
+  auto actor = spawn_on<guest>(sys, &first, [&] { ran.set_value(shard::current()); });
+  const auto where = [&] {
+    auto* found = ran.get_future().get();
+    ran = {};
+    std::promise<void> idle; // what is posted behind the actor's turn runs when that is over
+    boost::asio::post(found->io(), [&] { idle.set_value(); });
+    idle.get_future().wait();
+    return found->number();
+  };
+  caf::anon_send(actor, flush_outcome{});
+  CAF_CHECK_EQUAL(where(), 0u); // no shard's thread sent it
+  boost::asio::post(second.io(), [&] { caf::anon_send(actor, flush_outcome{}); });
+  CAF_CHECK_EQUAL(where(), 1u);
+  boost::asio::post(first.io(), [&] { caf::anon_send(actor, flush_outcome{}); });
+  CAF_CHECK_EQUAL(where(), 0u);
+  CAF_CHECK(shard::current() == nullptr);
+  caf::scoped_actor self{sys};
+  self->send_exit(actor, caf::exit_reason::user_shutdown);
+  self->wait_for(actor);
 }
 
 CAF_TEST(a shard is drained with its queues full) {

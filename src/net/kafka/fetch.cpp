@@ -26,7 +26,7 @@ struct pending_fetch {
   std::uint64_t layout = 0;
   std::vector<asked_fetch> asked;
   std::vector<std::uint32_t> places; // in `incremental`
-  std::vector<row> rows; // of each asked
+  one_or_more<row> rows; // of each asked
   net::fetch_request wanted;
   isolation level{};
 };

@@ -81,8 +81,8 @@ private:
   kafka_session& session_;
   const call to_;
   const bool wants_answer_;
-  std::vector<asked_topic> topics_;
-  std::vector<std::int32_t> numbers_; // of the partitions, topic after topic
+  one_or_more<asked_topic> topics_;
+  one_or_more<std::int32_t> numbers_; // of the partitions, topic after topic
 };
 
 // What needs no partition to be refused.
