@@ -34,7 +34,7 @@ result<void> partition_log::state::retire_oldest(std::int64_t now_ms) {
 
 result<void> partition_log::state::remove_segment(std::size_t index) {
   const auto base_offset = segments[index].base_offset();
-  for (auto suffix : {index_suffix, time_index_suffix, transaction_index_suffix, snapshot_suffix, log_suffix}) {
+  for (auto suffix : {index_suffix, time_index_suffix, transaction_index_suffix, snapshot_suffix, sequences_suffix, log_suffix}) {
     const auto name = segment_path(directory, base_offset, suffix);
     pool.forget(name);
     CAFKA_TRY(pool.files().remove(name));
