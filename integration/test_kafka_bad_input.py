@@ -257,6 +257,18 @@ def test_error_that_has_no_response(connection, made):
 
 
 def test_too_large(connection, node, topic):
+UNSERVED = frame(header(999, 0))
+CUT_SHORT = frame(header(raw_kafka.PRODUCE, 9) + b"\0")
+
+
+@pytest.mark.parametrize("wrong", [UNSERVED, CUT_SHORT, struct.pack(">i", -1)], ids=["unserved", "cut-short", "negative-length"])
+def test_what_was_asked_before_a_wrong_request_is_answered(connection, made, wrong):
+    asked = frame(header(raw_kafka.PRODUCE, 9, correlation=7) + raw_kafka.produce_body(made, 0, GOOD))
+    connection.socket.sendall(asked + asked + wrong)
+    assert [raw_kafka.read_produced(connection.answer(7))[:2] for _ in range(2)] == [(0, 0), (0, 1)]
+    assert connection.is_closed_by_peer()
+
+
     node.cafka("topic", "create", topic, "--partitions", "1", "--config", f"max.message.bytes={LARGE}")
     check_refused(connection, node, topic, batch([b"v" * LARGE]), 10)
 
