@@ -161,8 +161,10 @@ public:
   // Retired files (renamed to *.deleted) whose delay has passed, to be removed by anyone, from any thread; they are forgotten here.
   // Syncs the directory if nothing else did since: a file may only go when its new name is durable.
   std::vector<std::string> take_deletable_files(std::int64_t now_ms);
-  // When the next roll by time, retention or deletion could be due; INT64_MAX: never.
+  // When the next roll by time or deletion could be due; INT64_MAX: never.
   [[nodiscard]] std::int64_t next_maintenance_ms() const noexcept;
+  // The same of retention.
+  [[nodiscard]] std::int64_t next_retention_ms() const noexcept;
 
   // Empty when everything is flushed.
   [[nodiscard]] std::optional<flush_ticket> prepare_flush();

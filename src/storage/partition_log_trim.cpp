@@ -183,6 +183,12 @@ std::int64_t partition_log::next_maintenance_ms() const noexcept {
   const auto& last = s.segments.back();
   if (last.size_bytes() > 0)
     next = std::min(next, later(last.created_ms(), later(s.roll_age_ms(last), 1)));
+  return next;
+}
+
+std::int64_t partition_log::next_retention_ms() const noexcept {
+  const auto& s = *state_;
+  auto next = INT64_MAX;
   const auto& oldest = s.segments.front();
   if (!s.config.cleanup_delete || (s.segments.size() == 1 && oldest.size_bytes() == 0))
     return next;
