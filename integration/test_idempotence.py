@@ -107,7 +107,8 @@ def test_cut_at_every_byte(node, topic, pipelined, reset):
             producer.finish()
             producer.close()
             assert proxy.next_cut is None
-        assert (proxy.cuts, producer.retries) == (len(cuts), len(cuts)), "not every connection was cut"
+        assert proxy.cuts == len(cuts), "not every connection was cut"
+        assert producer.retries >= len(cuts) - 1  # behind the whole request the answer may come before the cut
     finally:
         producer.close()
         proxy.close()
@@ -141,22 +142,22 @@ class Killer:
             assert [line for line in self.node.lines if " error " in line or "quarantine" in line.lower()] == []
 
 
-# With one in flight the segments roll meanwhile; with more see test_what_is_known_after_a_restart.
-@pytest.mark.parametrize("in_flight, segment_bytes", [(5, 1 << 30), (1, 1 << 20)])
-def test_kill_9_between_send_and_acknowledgement(new_node, in_flight, segment_bytes):
+# The small segments roll every fifteen batches or so, between those that are under way.
+@pytest.mark.parametrize("segment_bytes, value_bytes", [(1 << 30, 4000), (1 << 20, 60_000)], ids=["one-segment", "rolling"])
+def test_kill_9_between_send_and_acknowledgement(new_node, segment_bytes, value_bytes):
     random_source = random.Random(SEED)
     node = new_node(log_segment_bytes=segment_bytes, durability="fsync").start()
     node.cafka("topic", "create", "once", "--partitions", "1")
     proxy = CuttingProxy(node.port)
     ids = new_producer_ids(node, 1)
-    producer = IdempotentProducer(proxy.port, "once", ids[0], in_flight=in_flight)
+    producer = IdempotentProducer(proxy.port, "once", ids[0], in_flight=5)
     written = []
     in_doubt = []  # by kill: how many records were stored and not acknowledged
     try:
         for number in range(ROUNDS):
             request_bytes = 0
             for each in range(BATCHES_PER_ROUND):
-                values = [b"%d.%d.%d %s" % (number, each, i, b"x" * random_source.randrange(4000)) for i in range(random_source.randrange(1, 4))]
+                values = [b"%d.%d.%d %s" % (number, each, i, b"x" * random_source.randrange(value_bytes)) for i in range(random_source.randrange(1, 4))]
                 producer.add(values)
                 written += values
                 request_bytes += sum(map(len, values))
@@ -187,24 +188,39 @@ def test_kill_9_between_send_and_acknowledgement(new_node, in_flight, segment_by
     print(f"{ROUNDS} kills, {producer.retries} connections lost, {len(written)} records, {len(ids)} producer ids; stored and not acknowledged: {in_doubt}")
 
 
-@pytest.mark.parametrize("how, value_bytes, known", [
-    ("kill", 10, [0, 1, 2, 3, 4]),  # all of them are in the segment that is read again after a crash
-    ("kill", 300_000, [2, 3, 4]),  # a segment ended behind the third
-    ("stop", 10, [4]),
-    ("stop", 300_000, [4]),
-], ids=["kill", "kill-after-roll", "stop", "stop-after-roll"])
-def test_what_is_known_after_a_restart(new_node, how, value_bytes, known):
-    """Of the last five batches of a producer a snapshot has the last, as Kafka's: what is older and sent again is refused (45), never stored again."""
+@pytest.mark.parametrize("value_bytes", [10, 300_000], ids=["one-segment", "after-a-roll"])
+@pytest.mark.parametrize("ends", [["kill"], ["stop"], ["stop", "kill"], ["kill", "stop"]], ids="-then-".join)
+def test_what_is_known_after_a_restart(new_node, ends, value_bytes):
+    """The last five batches of a producer, sent again, are answered with the offsets they have; an older one is refused (45), never stored again."""
     node = new_node(log_segment_bytes=1 << 20).start()
     node.cafka("topic", "create", "once", "--partitions", "1")
     (producer_id,) = new_producer_ids(node, 1)
-    sent = [raw_kafka.batch([b"x" * value_bytes], producer_id, 0, sequence) for sequence in range(5)]
+    sent = [raw_kafka.batch([b"x" * value_bytes], producer_id, 0, sequence) for sequence in range(6)]
     with raw_kafka.Connection(node.port) as connection:
-        assert [connection.produce("once", 0, each)[:2] for each in sent] == [(0, offset) for offset in range(5)]
-    getattr(node, how)()
-    node.start()
+        assert [connection.produce("once", 0, each)[:2] for each in sent] == [(0, offset) for offset in range(6)]
+    for how in ends:
+        getattr(node, how)()
+        node.start()
     with raw_kafka.Connection(node.port) as connection:
         again = [connection.produce("once", 0, each)[:2] for each in sent]
-        assert again == [(0, offset) if offset in known else (45, -1) for offset in range(5)]
-        assert connection.produce("once", 0, raw_kafka.batch([b"next"], producer_id, 0, 5))[:2] == (0, 5)
-    assert [offset for offset, _ in consume_all(node, "once")[0]] == list(range(6))
+        assert again == [(45, -1)] + [(0, offset) for offset in range(1, 6)]
+        assert connection.produce("once", 0, raw_kafka.batch([b"next"], producer_id, 0, 6))[:2] == (0, 6)
+    assert [offset for offset, _ in consume_all(node, "once")[0]] == list(range(7))
+
+
+@pytest.mark.parametrize("spoil", [lambda file: file.unlink(), lambda file: file.write_bytes(file.read_bytes()[:-1] + b"?")], ids=["gone", "damaged"])
+def test_without_the_earlier_batches_the_last_one_is_known(new_node, spoil):
+    """As of a directory that Kafka wrote: its snapshots have the last batch of each producer."""
+    node = new_node().start()
+    node.cafka("topic", "create", "once", "--partitions", "1")
+    (producer_id,) = new_producer_ids(node, 1)
+    sent = [raw_kafka.batch([b"v"], producer_id, 0, sequence) for sequence in range(3)]
+    with raw_kafka.Connection(node.port) as connection:
+        assert [connection.produce("once", 0, each)[:2] for each in sent] == [(0, offset) for offset in range(3)]
+    node.stop()
+    (file,) = (node.data / "once-0").glob("*.sequences")
+    spoil(file)
+    node.start()
+    with raw_kafka.Connection(node.port) as connection:
+        assert [connection.produce("once", 0, each)[:2] for each in sent] == [(45, -1), (45, -1), (0, 2)]
+        assert connection.produce("once", 0, raw_kafka.batch([b"next"], producer_id, 0, 3))[:2] == (0, 3)

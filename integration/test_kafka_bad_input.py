@@ -161,6 +161,11 @@ CORRUPT = {
     "length 13": batch([b"v"], length=13),
     "length 0": batch([b"v"], length=0),
     "negative length": batch([b"v"], length=-1),
+    "length 14": batch([b"v"], length=14),
+    "length 48": batch([b"v"], length=48),
+    "a byte too short": batch([b"v"], length=len(GOOD) - 12 - 1),
+    "magic 9 behind the batch": GOOD + batch([b"v"], magic=9),
+    "length 13 behind the batch": GOOD + batch([b"v"], length=13),
 }
 INVALID = {
     "count 2 of 1": batch(record(), count=2),
@@ -186,6 +191,10 @@ INVALID = {
     "length too long": batch([b"v"], length=len(GOOD) - 12 + 50),
     "control batch": batch([b"v"], attributes=CONTROL),
     "magic 1": magic_1(),
+    "magic 0 of a record batch": batch([b"v"], magic=0),
+    "magic 1 of a record batch": batch([b"v"], magic=1),
+    "magic 1, length 14": batch([b"v"], magic=1, length=14),
+    "magic 1 behind the batch": GOOD + magic_1(),
     "two batches": GOOD + GOOD,
     "half a batch": GOOD[:40],
     "no batch": b"",
@@ -200,15 +209,12 @@ STRICTER = {  # it stores these
     "delta repeats": (87, batch(record() + record(), count=2)),
     "a batch and a half": (87, GOOD + GOOD[:40]),
 }
-OTHERWISE = {  # it answers -1 UNKNOWN_SERVER_ERROR, to null nothing, to a length that is short by some bytes 2
+OTHERWISE = {  # it answers -1 UNKNOWN_SERVER_ERROR, to null nothing
     "number that never ends": (87, batch(b"\xff" * 40)),
     "length 2^31-1": (87, batch([b"v"], length=2 ** 31 - 1)),
     "gzip that is none": (2, batch(record(), attributes=1)),
     "a codec that there is not": (76, batch(record(), attributes=6)),
     "null": (87, None),
-    "length 14": (87, batch([b"v"], length=14)),
-    "length 48": (87, batch([b"v"], length=48)),
-    "a byte too short": (87, batch([b"v"], length=len(GOOD) - 12 - 1)),
 }
 
 
@@ -249,6 +255,18 @@ def test_timestamp_too_far_in_the_future(connection, node, made):
 @pytest.mark.parametrize("acks", [7, 2, -2, 32767, -32768])
 def test_acks(connection, node, made, acks):
     check_refused(connection, node, made, GOOD, 21, acks=acks)
+
+
+UNSERVED = frame(header(999, 0))
+CUT_SHORT = frame(header(raw_kafka.PRODUCE, 9) + b"\0")
+
+
+@pytest.mark.parametrize("wrong", [UNSERVED, CUT_SHORT, struct.pack(">i", -1)], ids=["unserved", "cut-short", "negative-length"])
+def test_what_was_asked_before_a_wrong_request_is_answered(connection, made, wrong):
+    asked = frame(header(raw_kafka.PRODUCE, 9, correlation=7) + raw_kafka.produce_body(made, 0, GOOD))
+    connection.socket.sendall(asked + asked + wrong)
+    assert [raw_kafka.read_produced(connection.answer(7))[:2] for _ in range(2)] == [(0, 0), (0, 1)]
+    assert connection.is_closed_by_peer()
 
 
 def test_error_that_has_no_response(connection, made):

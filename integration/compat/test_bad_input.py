@@ -75,6 +75,14 @@ def test_unknown_tagged_fields_are_skipped(connection):
     assert raw_kafka.read_produced(connection.ask(raw_kafka.PRODUCE, 9, body, tags=bad.TAGS)).code == 0
 
 
+@pytest.mark.parametrize("wrong", [bad.UNSERVED, bad.CUT_SHORT, struct.pack(">i", -1)], ids=["unserved", "cut-short", "negative-length"])
+def test_what_was_asked_before_a_wrong_request_is_answered(connection, wrong):
+    asked = frame(header(raw_kafka.PRODUCE, 9, correlation=7) + raw_kafka.produce_body("t", 0, bad.GOOD))
+    connection.socket.sendall(asked + asked + wrong)
+    assert [raw_kafka.read_produced(connection.answer(7)).code for _ in range(2)] == [0, 0]
+    assert connection.is_closed_by_peer()
+
+
 @pytest.mark.parametrize("key, version", [(0, 0), (0, 2), (0, 14), (1, 3), (3, 14), (3, -1), (4, 0), (52, 0), (62, 0), (999, 0), (-1, 0)])
 def test_unsupported_api_or_version(connection, key, version):
     connection.socket.sendall(frame(header(key, version) + bytes(64)))

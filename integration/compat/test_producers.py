@@ -93,3 +93,39 @@ def test_our_node_answers_the_same_and_kafka_reads_its_snapshot(tmp_path, native
     dumped = kafka_peer.tool("org.apache.kafka.tools.DumpLogSegments", "--files", written)
     assert [line.split()[1] for line in dumped.splitlines() if line.startswith("producerId")] == ["1000", "2000", "3000", "4000", "5000", "6000"]
     assert "producerId: 4000 producerEpoch: 0 coordinatorEpoch: -1" in dumped and "firstSequence: 2 lastSequence: 2 lastOffset: 18" in dumped
+
+
+def test_a_directory_that_changes_hands(tmp_path):
+    """Kafka, our node, Kafka, our node on one directory: Kafka takes no notice of our `.sequences` files, and we of one that its snapshot has overtaken."""
+    taken = kafka_peer.Broker(tmp_path / "taken")
+    taken.start()
+    try:
+        taken.topics("--create", "--topic", "t", "--partitions", "1", "--config", "retention.ms=-1")
+        sent = [raw_kafka.batch([b"%d" % number], 77, 0, number) for number in range(8)]
+
+        def answers(port, numbers):
+            with raw_kafka.Connection(port) as connection:
+                return [connection.produce("t", 0, sent[number])[:2] for number in numbers]
+
+        assert answers(taken.port, range(3)) == [(0, 0), (0, 1), (0, 2)]
+        taken.stop()
+        node = Node(tmp_path, data=taken.data, node_id=1).start()
+        try:
+            assert answers(node.port, range(6)) == [(45, -1), (45, -1), (0, 2), (0, 3), (0, 4), (0, 5)]
+            assert node.stop() == 0
+        finally:
+            node.kill()
+        left = taken.data / "t-0" / "00000000000000000006.sequences"
+        assert left.exists()
+        taken.start()
+        assert answers(taken.port, [5, 6]) == [(0, 5), (0, 6)]
+        taken.stop()
+        assert left.exists()
+    finally:
+        taken.stop()
+    node = Node(tmp_path, data=taken.data, node_id=1).start()
+    try:
+        assert not left.exists()
+        assert answers(node.port, [4, 5, 6, 7]) == [(45, -1), (45, -1), (0, 6), (0, 7)]
+    finally:
+        node.stop()

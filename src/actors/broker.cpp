@@ -125,13 +125,16 @@ settings_ptr broker::settings_of(const metadata::image& image, const std::string
     else
       CAFKA_LOG_WARN("dynamic configs of node {} are not usable: {}", with_->config->id, dynamic.error().to_string());
   }
+  const auto live = dynamic_live_config(*with_->config, cluster_wide, own);
   auto config = resolve_topic_config(defaults, image.configs(metadata::config_resource::topic, topic_name));
   if (!config) {
     // The controller checks before it commits; a directory taken over from elsewhere may still hold such a record.
     CAFKA_LOG_WARN("configs of topic {} are not usable, its defaults hold instead: {}", topic_name, config.error().to_string());
     config = defaults;
   }
-  return std::make_shared<const partition_settings>(make_partition_settings(*config));
+  auto settings = make_partition_settings(*config);
+  settings.producer_expiration_ms = live.producer_id_expiration_ms;
+  return std::make_shared<const partition_settings>(std::move(settings));
 }
 
 void broker::apply_settings(const metadata::image& before) {
@@ -139,6 +142,9 @@ void broker::apply_settings(const metadata::image& before) {
   const auto own_name = std::to_string(with_->config->id);
   const auto same = [&](config_resource type, std::string_view name) { return before.configs(type, name) == image_->configs(type, name); };
   const auto all = !same(config_resource::broker, "") || !same(config_resource::broker, own_name);
+  if (all && with_->adopt)
+    with_->adopt(dynamic_live_config(*with_->config, image_->configs(config_resource::broker, ""),
+                                     image_->configs(config_resource::broker, own_name)));
   for (auto& [topic_id, of] : topics_) {
     if (!all && same(config_resource::topic, of.name))
       continue;

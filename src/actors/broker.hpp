@@ -14,6 +14,7 @@
 
 #include <caf/typed_event_based_actor.hpp>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -41,6 +42,7 @@ struct broker_start {
   std::vector<broker_directory> directories;
   snapshot<routing_table>* routes = nullptr;
   maintenance_board* board = nullptr;
+  std::function<void(const live_config&)> adopt; // what has changed while the node runs; thread-safe
   prng random{0}; // names of retired directories
 };
 

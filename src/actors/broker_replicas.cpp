@@ -106,7 +106,8 @@ open_job broker::make_job(const uuid& topic_id, const topic& of, const replica& 
   job.options.clean = clean;
   job.options.written_by_kafka = directory.written_by_kafka;
   job.options.now_ms = with_->time->wall_ms();
-  job.producers.expiration_ms = with_->config->producer_id_expiration_ms;
+  job.producers.expiration_ms = of.settings->producer_expiration_ms;
+  job.producers.max_producers = static_cast<std::size_t>(with_->config->max_producers_per_partition);
   job.options.report = [](std::string_view message) { CAFKA_LOG_INFO("{}", message); };
   return job;
 }
@@ -183,6 +184,7 @@ void broker::serve(const uuid& topic_id, topic& of, replica& what, log_box& log)
   start->environment = directory.environment;
   start->log = std::move(log->log);
   start->producers = std::move(log->producers);
+  start->producers.set_expiration(of.settings->producer_expiration_ms); // may have changed since it was asked for
   start->settings = of.settings;
   start->marks = what.marks;
   what.actor = spawn_on<partition>(system(), shard_of(topic_id, what.name.partition), std::move(start));

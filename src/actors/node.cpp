@@ -219,6 +219,9 @@ std::shared_ptr<broker_start> node::parts::make_broker_start() {
   with->time = environment.time;
   with->routes = &routes;
   with->board = &board;
+  with->adopt = [this](const live_config& live) {
+    server->limit_connections(static_cast<std::size_t>(live.max_connections), static_cast<std::size_t>(live.max_connections_per_ip));
+  };
   with->random = prng{random.next()};
   for (auto& each : shards)
     with->shards.push_back(each.get());
@@ -256,6 +259,7 @@ std::shared_ptr<broker_start> node::parts::make_broker_start() {
     shared->load = &load;
     shared->checkpoint_interval_ms = config->recovery_point_checkpoint_interval_ms;
     shared->producer_check_interval_ms = config->producer_id_expiration_check_interval_ms;
+    shared->retention_check_interval_ms = config->retention_check_interval_ms;
     shared->report = [this](directory_failed failure) { caf::anon_send(broker_handle, broker_order{std::move(failure)}); };
     actors.shared = shared;
     directory.environment = std::move(shared);

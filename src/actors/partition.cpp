@@ -11,6 +11,13 @@
 
 namespace cafka::actors {
 
+namespace {
+constexpr std::int64_t first_retention_ms = 30'000; // after a start, as in Kafka
+
+// A sum that stays at the end of time.
+std::int64_t later(std::int64_t from_ms, std::int64_t by_ms) noexcept { return by_ms > never_ms - from_ms ? never_ms : from_ms + by_ms; }
+} // namespace
+
 partition::partition(caf::actor_config& config, shard* home, std::shared_ptr<partition_start> start)
     : shard_actor(config, home),
       name_(std::move(start->name)),
@@ -23,6 +30,9 @@ partition::partition(caf::actor_config& config, shard* home, std::shared_ptr<par
   log_->on_roll([this](std::int64_t base_offset) { return snapshot_at_roll(*log_, producers_, base_offset); });
   if (!producers_.empty())
     producers_due_ms_ = environment_->time->wall_ms() + environment_->producer_check_interval_ms;
+  const auto interval_ms = environment_->retention_check_interval_ms;
+  retention_due_ms_ =
+      later(environment_->time->wall_ms(), log_->size_bytes() == 0 ? interval_ms : std::min(interval_ms, first_retention_ms));
   // Recovery has synced what it found: all of it is behind the recovery point now.
   marks_->recovery_point.store(log_->flushed_end_offset(), std::memory_order_release);
   note_extent();
@@ -100,6 +110,7 @@ void partition::obey(leadership& order) {
 void partition::obey(new_settings& order) {
   settings_ = std::move(order.settings);
   log_->set_config(settings_->log);
+  producers_.set_expiration(settings_->producer_expiration_ms);
   adopt_core_config();
   update_maintenance_due();
 }
@@ -128,9 +139,8 @@ void partition::obey(maintain&) {
   const auto wall_ms = environment_->time->wall_ms();
   if (offline_reason_.empty()) {
     auto maintained = log_->roll_if_due(wall_ms);
-    if (maintained && leader_.leads())
-      if (auto retired = log_->apply_retention(leader_.high_watermark(), wall_ms); !retired)
-        maintained = tl::unexpected<error>(std::move(retired.error()));
+    if (maintained)
+      maintained = apply_retention(wall_ms);
     if (!maintained)
       CAFKA_LOG_WARN("{}: retention is put off: {}", name_.to_string(), maintained.error().to_string());
     note_extent();
@@ -142,6 +152,14 @@ void partition::obey(maintain&) {
   if (producers_due_ms_ <= wall_ms)
     expire_producers(wall_ms);
   update_maintenance_due();
+}
+
+result<void> partition::apply_retention(std::int64_t wall_ms) {
+  if (!leader_.leads() || wall_ms < retention_due_ms_)
+    return {};
+  retention_due_ms_ = later(wall_ms, environment_->retention_check_interval_ms);
+  CAFKA_TRY(log_->apply_retention(leader_.high_watermark(), wall_ms));
+  return {};
 }
 
 void partition::note_extent() {
@@ -159,7 +177,7 @@ void partition::update_maintenance_due() {
   due_knows_append_ = false;
   // Never at once again: what could not be done now is not hammered at.
   const auto soonest_ms = environment_->time->wall_ms() + 1000;
-  const auto log_due_ms = log_->next_maintenance_ms();
+  const auto log_due_ms = std::min(log_->next_maintenance_ms(), std::max(log_->next_retention_ms(), retention_due_ms_));
   const auto due_ms = std::min({log_due_ms, flush_due_ms_, producers_due_ms_});
   marks_->set_maintenance_due(due_ms == never_ms ? never_ms : std::max(due_ms, soonest_ms), *environment_->board);
 }

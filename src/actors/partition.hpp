@@ -31,6 +31,7 @@ struct partition_environment {
   maintenance_board* board = nullptr;
   node_load* load = nullptr;
   std::int64_t producer_check_interval_ms = 600'000; // producer.id.expiration.check.interval.ms
+  std::int64_t retention_check_interval_ms = 300'000; // log.retention.check.interval.ms
   std::int64_t checkpoint_interval_ms = 60'000; // how long data may stay unsynced where no acknowledgement depends on it
   std::function<void(directory_failed)> report; // an append met an I/O error; from any thread
 };
@@ -106,6 +107,7 @@ private:
   void adopt_core_config();
   void save_start_offset();
   void update_maintenance_due();
+  [[nodiscard]] result<void> apply_retention(std::int64_t wall_ms);
   void note_extent(); // after segments have gone
   void expire_producers(std::int64_t wall_ms);
   void expire();
@@ -122,6 +124,7 @@ private:
   replication::partition_leader leader_;
   replication::producer_state producers_; // of everything in log_
   std::int64_t producers_due_ms_ = never_ms; // wall; when to look for expired ones
+  std::int64_t retention_due_ms_ = 0; // wall; when to look for old segments, not before
   std::string offline_reason_; // empty: online
 
   parked_produces parked_;

@@ -12,6 +12,7 @@ struct partition_settings {
   storage::log_config log;
   storage::produce_checks checks; // now_ms is filled in per request
   std::int32_t min_insync_replicas = 1;
+  std::int64_t producer_expiration_ms = 86'400'000; // the node's: producer.id.expiration.ms
 };
 
 using settings_ptr = std::shared_ptr<const partition_settings>;

@@ -4,24 +4,47 @@ namespace cafka::actors {
 
 namespace {
 
-// True if one was found.
-result<bool> load_newest_snapshot(storage::partition_log& log, replication::producer_state& state, std::int64_t& end_offset,
-                                  const storage::log_open_options& options) {
-  while (!log.producer_snapshots().empty()) {
-    const auto offset = log.producer_snapshots().back();
-    auto entries = log.read_producer_snapshot(offset);
-    if (entries) {
-      state.load(*entries, options.now_ms);
-      end_offset = offset;
-      return true;
+struct found_snapshot {
+  std::int64_t offset = 0;
+  std::vector<storage::producer_snapshot_entry> entries;
+  std::vector<storage::earlier_batch> earlier;
+};
+
+bool is_void(const error& why) { return why.code == errc::bad_format || why.code == errc::not_found; }
+
+void report(const storage::log_open_options& options, const error& why, std::string_view what_is_done) {
+  if (options.report)
+    options.report(options.name.to_string() + ": " + why.detail + std::string{what_is_done});
+}
+
+// nullopt: the log is to be read from its beginning. One that is void is removed. One that a power loss may have parted from its earlier batches
+// is passed over: the log from the one before on, which recovery has read as well, says more.
+result<std::optional<found_snapshot>> newest_snapshot(storage::partition_log& log, const storage::log_open_options& options) {
+  std::optional<found_snapshot> oldest;
+  const auto all = log.producer_snapshots();
+  for (auto offset = all.rbegin(); offset != all.rend(); ++offset) {
+    auto entries = log.read_producer_snapshot(*offset);
+    if (!entries) {
+      if (!is_void(entries.error()))
+        return tl::unexpected<error>(std::move(entries.error()));
+      report(options, entries.error(), "; removed");
+      CAFKA_TRY(log.remove_producer_snapshot(*offset));
+      continue;
     }
-    if (entries.error().code != errc::bad_format && entries.error().code != errc::not_found)
-      return tl::unexpected<error>(std::move(entries.error()));
-    if (options.report)
-      options.report(options.name.to_string() + ": " + entries.error().detail + "; removed");
-    CAFKA_TRY(log.remove_producer_snapshot(offset));
+    if (entries->empty())
+      return found_snapshot{*offset, {}, {}};
+    auto earlier = log.read_earlier_batches(*offset, *entries);
+    if (!earlier && !is_void(earlier.error()))
+      return tl::unexpected<error>(std::move(earlier.error()));
+    if (!earlier && earlier.error().code == errc::bad_format)
+      report(options, earlier.error(), "; ignored");
+    if (earlier || options.clean || *offset < options.recovery_point)
+      return found_snapshot{*offset, std::move(*entries), std::move(earlier).value_or(std::vector<storage::earlier_batch>{})};
+    oldest = found_snapshot{*offset, std::move(*entries), {}};
   }
-  return false;
+  if (log.log_start_offset() == 0)
+    oldest.reset();
+  return oldest;
 }
 
 } // namespace
@@ -31,8 +54,12 @@ result<replication::producer_state> load_producers(storage::partition_log& log, 
   replication::producer_state state{limits};
   std::int64_t known_to = 0;
   const bool had_any = !log.producer_snapshots().empty();
-  CAFKA_TRY_ASSIGN(found, load_newest_snapshot(log, state, known_to, options));
-  if (known_to >= log.log_end_offset() || (options.clean && !had_any && !found))
+  CAFKA_TRY_ASSIGN(found, newest_snapshot(log, options));
+  if (found) {
+    state.load(found->entries, found->earlier, options.now_ms);
+    known_to = found->offset;
+  }
+  if (known_to >= log.log_end_offset() || (options.clean && !had_any))
     return state;
   auto walked =
       log.walk_headers(known_to, [&](const storage::batch_header& header, const std::optional<storage::transaction_marker>& marker) {
@@ -50,7 +77,7 @@ result<replication::producer_state> load_producers(storage::partition_log& log, 
 }
 
 result<void> snapshot_at_roll(storage::partition_log& log, const replication::producer_state& producers, std::int64_t base_offset) {
-  return log.write_producer_snapshot(base_offset, producers.to_snapshot());
+  return log.write_producer_snapshot(base_offset, producers.to_snapshot(), producers.earlier_batches());
 }
 
 result<void> snapshot_at_close(storage::partition_log& log, const replication::producer_state& producers) {
@@ -60,7 +87,7 @@ result<void> snapshot_at_close(storage::partition_log& log, const replication::p
     return {};
   if (producers.empty() && snapshots.empty() && log.segment_count() == 1)
     return {};
-  return log.write_producer_snapshot(end, producers.to_snapshot());
+  return log.write_producer_snapshot(end, producers.to_snapshot(), producers.earlier_batches());
 }
 
 } // namespace cafka::actors

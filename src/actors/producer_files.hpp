@@ -2,7 +2,7 @@
 // writing before each new segment and at a clean stop. Blocks for file I/O; nothing here syncs.
 //
 // Snapshots are written where they spare a start from reading: before every new segment, as Kafka does, and at a clean stop if there is any
-// producer, any snapshot or more than one segment. So a partition of one segment that no idempotent producer wrote to has no such file, and a
+// producer, any snapshot or more than one segment; beside each, where there are any, the batches before the last of each producer. So a partition of one segment that no idempotent producer wrote to has no such file, and a
 // clean start without any knows that there is nothing to know.
 #pragma once
 #include "replication/producer_state.hpp"

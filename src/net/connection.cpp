@@ -147,7 +147,7 @@ void connection::process(byte_span input) {
   if (!session_ && !open_session(input))
     return;
   std::shared_ptr<frame_buffer> frame;
-  while (!closed_) {
+  while (!closed_ && !draining_) {
     if (is_over_bounds())
       return pause(pause_reason::in_flight, input);
     const auto state = assembler_.next(input, frame);
@@ -156,15 +156,15 @@ void connection::process(byte_span input) {
     if (state == frame_assembler::state::need_budget)
       return pause(pause_reason::budget, input);
     if (state == frame_assembler::state::refused)
-      return refuse(assembler_.refusal());
+      return refuse(assembler_.refusal(), nullptr);
     frame_since_ms_ = no_frame;
     loop_counters::add(loop().counters().requests);
     session_->enter([&, this] {
       if (auto handled = session_->handle_frame(std::move(frame)); !handled)
-        refuse(handled.error().detail);
+        refuse(handled.error().detail, nullptr);
     });
   }
-  if (!closed_ && frame_since_ms_ == no_frame && assembler_.in_frame()) {
+  if (!closed_ && !draining_ && frame_since_ms_ == no_frame && assembler_.in_frame()) {
     frame_since_ms_ = last_activity_ms_;
     watch();
   }
@@ -174,7 +174,7 @@ bool connection::open_session(byte_span& input) {
   while (true) {
     const auto found = with_.detect({opening_.data(), opening_size_}, *this);
     if (!found.refused.empty()) {
-      refuse(found.refused);
+      refuse(found.refused, nullptr);
       return false;
     }
     if (found.accepted) {
@@ -342,9 +342,15 @@ void connection::flush() {
 }
 
 void connection::after_flush() {
-  if (draining_ && requests_in_flight_ == 0 && output_.empty())
+  if (draining_ && is_drained())
     return close();
   resume_if_possible();
+}
+
+bool connection::is_drained() const noexcept {
+  if (!output_.empty())
+    return false;
+  return requests_in_flight_ == 0 || (session_->order() == response_order::as_requested && next_to_send_ >= refused_from_);
 }
 
 // ---- deadlines ----
@@ -385,12 +391,18 @@ void connection::on_watch() {
 
 // ---- the end ----
 
-void connection::refuse(std::string_view why) {
+void connection::refuse(std::string_view why, const request_ticket* at) {
   if (closed_)
     return;
   loop_counters::add(loop().counters().frames_refused);
   with_.log.refused(peer_, why);
-  close();
+  if (at == nullptr)
+    refused_from_ = std::min(refused_from_, next_sequence_);
+  else if (session_->order() == response_order::as_requested)
+    refused_from_ = std::min(refused_from_, at->sequence);
+  else
+    --requests_in_flight_; // it is done
+  drain(loop().now_ms() + with_.limits.refusal_ms);
 }
 
 void connection::session_threw(std::string_view what) {
@@ -404,11 +416,12 @@ void connection::session_threw(std::string_view what) {
 void connection::drain(std::int64_t deadline_ms) {
   guarded([&] {
     draining_ = true;
+    frame_since_ms_ = no_frame; // never whole, and it is our doing
     if (session_)
       session_->enter([&] { session_->finish_parked(); });
     if (closed_)
       return;
-    if (requests_in_flight_ == 0 && output_.empty())
+    if (is_drained())
       return close();
     loop().add_deadline(deadline_ms, [weak = weak_from_this()] {
       if (auto self = weak.lock())

@@ -23,6 +23,7 @@ struct connection_limits {
   std::size_t max_in_flight_bytes = 16 << 20;
   std::int64_t idle_ms = 600'000; // −1: never
   std::int64_t frame_ms = 30'000; // a begun frame must be whole by then, time we do not read not counted; −1: never
+  std::int64_t refusal_ms = 30'000; // what was asked before a request that is refused is answered by then, or never
   std::size_t turn_bytes = 1 << 20; // received or sent before other connections get their turn
   int send_buffer_bytes = -1; // −1: the system sizes it as it sees fit
   int receive_buffer_bytes = -1;
@@ -43,7 +44,7 @@ public:
   ~connection() override;
 
   void start();
-  // Reads no more, lets what is in flight be answered, then closes; at the latest when `deadline_ms` comes.
+  // Reads no more, lets what is in flight be answered and what waits for news answer now, then closes; at the latest when `deadline_ms` comes.
   void drain(std::int64_t deadline_ms);
   void close() noexcept;
 
@@ -53,7 +54,7 @@ public:
   [[nodiscard]] const std::string& listener_name() const noexcept override { return with_.listener_name; }
   request_ticket begin_request(std::size_t bytes) override;
   void respond(request_ticket ticket, outgoing message) override;
-  void refuse(std::string_view why) override;
+  void refuse(std::string_view why, const request_ticket* at) override;
   void session_threw(std::string_view what) override;
 
   void budget_available() override;
@@ -83,6 +84,7 @@ private:
   void schedule_flush();
   void flush();
   void after_flush();
+  [[nodiscard]] bool is_drained() const noexcept;
 
   void watch();
   void on_watch();
@@ -108,6 +110,7 @@ private:
   std::size_t in_flight_bytes_ = 0;
   std::uint64_t next_sequence_ = 0;
   std::uint64_t next_to_send_ = 0;
+  std::uint64_t refused_from_ = UINT64_MAX; // draining: requests from this one on get no response
 
   pause_reason paused_ = pause_reason::none;
   bool awaiting_readable_ = false;

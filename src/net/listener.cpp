@@ -21,6 +21,12 @@ bool is_shortage(const boost::system::error_code& why) {
 
 } // namespace
 
+void connection_census::set_limits(std::size_t max_in_all, std::size_t max_per_address) {
+  std::lock_guard lock(mutex_);
+  max_in_all_ = max_in_all;
+  max_per_address_ = max_per_address;
+}
+
 std::string connection_census::enter(const asio::ip::address& from) {
   std::lock_guard lock(mutex_);
   if (in_all_ >= max_in_all_)

@@ -19,14 +19,16 @@ namespace cafka::net {
 class connection_census {
 public:
   connection_census(std::size_t max_in_all, std::size_t max_per_address) : max_in_all_(max_in_all), max_per_address_(max_per_address) {}
+  // For those that come from now on.
+  void set_limits(std::size_t max_in_all, std::size_t max_per_address);
   // Empty when the connection may stay: then leave() must follow. Otherwise why not.
   [[nodiscard]] std::string enter(const boost::asio::ip::address& from);
   void leave(const boost::asio::ip::address& from);
   [[nodiscard]] std::size_t size() const;
 
 private:
-  const std::size_t max_in_all_, max_per_address_;
   mutable std::mutex mutex_;
+  std::size_t max_in_all_, max_per_address_;
   std::size_t in_all_ = 0;
   std::map<boost::asio::ip::address, std::size_t> by_address_;
 };

@@ -33,16 +33,14 @@ void ignore_broken_pipes() {
   }
 }
 
-std::size_t or_unlimited(std::int32_t limit) { return limit < 0 ? SIZE_MAX : static_cast<std::size_t>(limit); }
-
 } // namespace
 
 server_options server_options::from(const node_config& config) {
   server_options options;
   options.listeners = config.listeners;
   options.backlog = config.socket_listen_backlog_size;
-  options.max_connections = or_unlimited(config.max_connections);
-  options.max_connections_per_ip = or_unlimited(config.max_connections_per_ip);
+  options.max_connections = static_cast<std::size_t>(config.max_connections);
+  options.max_connections_per_ip = static_cast<std::size_t>(config.max_connections_per_ip);
   options.connection.max_frame_bytes = static_cast<std::uint32_t>(config.socket_request_max_bytes);
   options.connection.max_in_flight_requests = static_cast<std::size_t>(config.connection_inflight_max_requests);
   options.connection.max_in_flight_bytes = static_cast<std::size_t>(config.connection_inflight_max_bytes);
@@ -216,6 +214,10 @@ void server::stop() {
   auto done = stopped.get_future();
   state_->stop([&stopped] { stopped.set_value(); });
   done.wait();
+}
+
+void server::limit_connections(std::size_t in_all, std::size_t per_ip) {
+  state_->census.set_limits(std::min(in_all, descriptors_for_connections()), per_ip);
 }
 
 counter_values server::counters() const {

@@ -45,6 +45,9 @@ public:
   // The same, blocking. Not from a shard's thread.
   void stop();
 
+  // As in server_options, for connections that come from now on; those that are there stay. From any thread.
+  void limit_connections(std::size_t in_all, std::size_t per_ip);
+
   [[nodiscard]] counter_values counters() const;
   [[nodiscard]] const frame_pool& frames() const noexcept;
   // For tests with a clock set by hand: has every shard look at its deadlines.

@@ -36,8 +36,9 @@ public:
   virtual request_ticket begin_request(std::size_t bytes) = 0;
   // Exactly once per ticket; an empty message sends nothing (acks=0).
   virtual void respond(request_ticket ticket, outgoing message) = 0;
-  // Closes at once. The reason goes to the log, rate-limited: the peer did something wrong.
-  virtual void refuse(std::string_view why) = 0;
+  // The peer did something wrong; the reason goes to the log, rate-limited. Nothing more is read; what was asked before is answered, in bounded
+  // time, then the connection is closed. `at`: the request that was wrong, if it had begun: it gets no response, and where they go out in order, none after it does.
+  virtual void refuse(std::string_view why, const request_ticket* at) = 0;
   virtual void session_threw(std::string_view what) = 0;
 };
 

@@ -144,7 +144,8 @@ void producer_state::expire(std::int64_t now_ms) {
     std::unordered_map<std::int64_t, producer>{}.swap(producers_); // an idle partition holds nothing
 }
 
-void producer_state::load(const std::vector<storage::producer_snapshot_entry>& entries, std::int64_t now_ms) {
+void producer_state::load(const std::vector<storage::producer_snapshot_entry>& entries, const std::vector<storage::earlier_batch>& earlier,
+                          std::int64_t now_ms) {
   for (const auto& entry : entries) {
     producer who;
     who.epoch = entry.producer_epoch;
@@ -157,6 +158,30 @@ void producer_state::load(const std::vector<storage::producer_snapshot_entry>& e
     if (!has_expired(who, now_ms))
       entry_of(entry.producer_id) = who;
   }
+  for (const auto& [id, last_sequence, offset_delta, last_offset, timestamp] : earlier)
+    if (const auto known = producers_.find(id); known != producers_.end())
+      known->second.add_earlier({last_sequence, offset_delta, last_offset, timestamp});
+}
+
+void producer_state::producer::add_earlier(const batch& before) noexcept {
+  if (count == 0 || count == remembered_batches || before.offset_delta < 0 || before.last_offset < before.offset_delta)
+    return;
+  auto& last = batches[count - 1u];
+  const bool follows = count == 1 || before.last_offset - before.offset_delta > batches[count - 2u].last_offset;
+  if (!follows || before.last_offset >= last.last_offset - last.offset_delta)
+    return;
+  batches[count++] = last;
+  last = before;
+}
+
+std::vector<storage::earlier_batch> producer_state::earlier_batches() const {
+  std::vector<storage::earlier_batch> earlier;
+  for (const auto& [id, who] : producers_)
+    for (std::size_t i = 0; i + 1 < who.count; ++i) {
+      const auto& each = who.batches[i];
+      earlier.push_back({id, each.last_sequence, each.offset_delta, each.last_offset, each.timestamp});
+    }
+  return earlier;
 }
 
 std::vector<storage::producer_snapshot_entry> producer_state::to_snapshot() const {

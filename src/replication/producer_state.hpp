@@ -1,6 +1,6 @@
 // What one partition knows of its idempotent and transactional producers: epoch, sequences, the last five batches of each with their offsets.
 // A leader asks check() before it appends and tells append() after; whoever replays a log tells only. Pure; owned by the partition actor.
-// What survives a crash is the log and the snapshots beside it, which remember one batch per producer, as Kafka's do.
+// What survives a crash is the log and the snapshots beside it: Kafka's, which have the last batch of each, and ours with those before it.
 // Bounded by expiry and by max_producers: past it the sixteenth part that wrote the longest ago is forgotten, as if expired; never one with an
 // open transaction. A producer that was forgotten, or never known, may begin with any sequence: Kafka's answer (KIP-360).
 // Sequences go from 0 to 2^31 − 1 and round to 0. Source: KIP-98, KIP-360, Kafka 4.3's ProducerStateManager and ProducerAppendInfo.
@@ -56,13 +56,17 @@ public:
   // The same for a control batch that ends a transaction.
   void append_marker(const storage::batch_header& header, const storage::transaction_marker& marker);
 
+  void set_expiration(std::int64_t expiration_ms) noexcept { limits_.expiration_ms = expiration_ms; }
   // Forgets those whose last batch is older than the limit by its own timestamp, unless their transaction is open.
   void expire(std::int64_t now_ms);
 
-  // Adds what a snapshot says, except of those that have expired since.
-  void load(const std::vector<storage::producer_snapshot_entry>& entries, std::int64_t now_ms);
+  // Adds what a snapshot says, except of those that have expired since, and of earlier batches those that can be true beside it.
+  void load(const std::vector<storage::producer_snapshot_entry>& entries, const std::vector<storage::earlier_batch>& earlier,
+            std::int64_t now_ms);
   // By rising producer id.
   [[nodiscard]] std::vector<storage::producer_snapshot_entry> to_snapshot() const;
+  // All but the last of each, which is in the snapshot: of each the oldest first.
+  [[nodiscard]] std::vector<storage::earlier_batch> earlier_batches() const;
 
   void clear() noexcept { producers_.clear(); }
   [[nodiscard]] bool empty() const noexcept { return producers_.empty(); }
@@ -86,6 +90,7 @@ private:
     std::int64_t open_since = -1; // first offset of the transaction that is open
     std::array<batch, remembered_batches> batches; // [0, count), oldest first
 
+    void add_earlier(const batch& before) noexcept;
     [[nodiscard]] std::int32_t last_sequence() const noexcept { return count == 0 ? -1 : batches[count - 1u].last_sequence; }
   };
 

@@ -363,7 +363,7 @@ result<recovered_log> recover_log(file_pool& pool, const std::string& directory,
 result<void> retire_segment_files(file_pool& pool, const std::string& directory, std::int64_t base_offset,
                                   std::vector<std::string>& retired) {
   // The .log goes last: without it the others would be strays, without them it is whole.
-  for (auto suffix : {index_suffix, time_index_suffix, transaction_index_suffix, snapshot_suffix, log_suffix}) {
+  for (auto suffix : {index_suffix, time_index_suffix, transaction_index_suffix, snapshot_suffix, sequences_suffix, log_suffix}) {
     const auto name = segment_path(directory, base_offset, suffix);
     const auto waiting = name + std::string{deleted_suffix};
     pool.forget(name);

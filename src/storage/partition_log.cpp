@@ -94,7 +94,7 @@ result<std::unique_ptr<partition_log>> partition_log::open(file_pool& pool, std:
   // A directory that never held anything may be known to the page cache alone.
   if (created || (!options.clean && s->size_bytes() == 0))
     s->parent_changed = s->generation;
-  CAFKA_TRY(s->tidy_snapshots(listed->snapshots));
+  CAFKA_TRY(s->tidy_snapshots(*listed));
   CAFKA_TRY(s->keep_metadata(options, write_id, listed->has_metadata));
   return std::unique_ptr<partition_log>{new partition_log{std::move(s)}};
 }

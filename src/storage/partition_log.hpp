@@ -136,8 +136,12 @@ public:
   [[nodiscard]] const std::vector<std::int64_t>& producer_snapshots() const noexcept;
   // bad_format: void (torn, damaged, lying); not_found. The caller removes it and looks for an older one.
   result<std::vector<producer_snapshot_entry>> read_producer_snapshot(std::int64_t offset) const;
+  // What lies beside that snapshot, whose entries are `of`. not_found; bad_format: void, or another snapshot's.
+  result<std::vector<earlier_batch>> read_earlier_batches(std::int64_t offset, std::span<const producer_snapshot_entry> of) const;
   // Takes the name at once and is durable with the next ticket: torn before that it is void, by its CRC, and the log says the same.
-  result<void> write_producer_snapshot(std::int64_t offset, std::span<const producer_snapshot_entry> entries);
+  // Whoever finds it, short of a power loss, finds the earlier batches too.
+  result<void> write_producer_snapshot(std::int64_t offset, std::span<const producer_snapshot_entry> entries,
+                                       std::span<const earlier_batch> earlier = {});
   result<void> remove_producer_snapshot(std::int64_t offset);
   // Called before each new segment, with its base offset, when all before is appended and nothing is retired yet: time for a snapshot.
   // Its error is the roll's, and so the append's. It may call nothing here but write_producer_snapshot.
@@ -157,8 +161,10 @@ public:
   // Retired files (renamed to *.deleted) whose delay has passed, to be removed by anyone, from any thread; they are forgotten here.
   // Syncs the directory if nothing else did since: a file may only go when its new name is durable.
   std::vector<std::string> take_deletable_files(std::int64_t now_ms);
-  // When the next roll by time, retention or deletion could be due; INT64_MAX: never.
+  // When the next roll by time or deletion could be due; INT64_MAX: never.
   [[nodiscard]] std::int64_t next_maintenance_ms() const noexcept;
+  // The same of retention.
+  [[nodiscard]] std::int64_t next_retention_ms() const noexcept;
 
   // Empty when everything is flushed.
   [[nodiscard]] std::optional<flush_ticket> prepare_flush();

@@ -4,6 +4,7 @@
 #include "storage/leader_epoch_cache.hpp"
 #include "storage/partition_log.hpp"
 #include "storage/segment.hpp"
+#include "storage/segment_files.hpp"
 
 #include <array>
 
@@ -92,7 +93,7 @@ struct partition_log::state {
   // Lowers what is flushed, and what tickets under way may prove.
   void forget_flushes_past(std::int64_t offset) noexcept;
   // Which snapshots that were found may stay.
-  result<void> tidy_snapshots(const std::vector<std::int64_t>& found);
+  result<void> tidy_snapshots(const partition_listing& found);
   result<void> remove_snapshot(std::int64_t offset);
   result<void> remove_snapshots_past(std::int64_t offset);
   void forget_snapshot(std::int64_t offset) { std::erase(producer_snapshots, offset); }

@@ -34,7 +34,7 @@ result<void> partition_log::state::retire_oldest(std::int64_t now_ms) {
 
 result<void> partition_log::state::remove_segment(std::size_t index) {
   const auto base_offset = segments[index].base_offset();
-  for (auto suffix : {index_suffix, time_index_suffix, transaction_index_suffix, snapshot_suffix, log_suffix}) {
+  for (auto suffix : {index_suffix, time_index_suffix, transaction_index_suffix, snapshot_suffix, sequences_suffix, log_suffix}) {
     const auto name = segment_path(directory, base_offset, suffix);
     pool.forget(name);
     CAFKA_TRY(pool.files().remove(name));
@@ -183,6 +183,12 @@ std::int64_t partition_log::next_maintenance_ms() const noexcept {
   const auto& last = s.segments.back();
   if (last.size_bytes() > 0)
     next = std::min(next, later(last.created_ms(), later(s.roll_age_ms(last), 1)));
+  return next;
+}
+
+std::int64_t partition_log::next_retention_ms() const noexcept {
+  const auto& s = *state_;
+  auto next = INT64_MAX;
   const auto& oldest = s.segments.front();
   if (!s.config.cleanup_delete || (s.segments.size() == 1 && oldest.size_bytes() == 0))
     return next;

@@ -17,24 +17,32 @@ constexpr std::int16_t codec_mask = 0x7;
 
 auto invalid(std::string detail) { return fail(errc::invalid_record, std::move(detail)); }
 
-// Is there exactly one batch of version 2 here?
-result<batch_header> frame_of(byte_span bytes, std::size_t max_message_bytes) {
+// The size of the batch, of any format, that `bytes` begin with; nullopt if they are too few for one.
+result<std::optional<std::size_t>> first_batch_size(byte_span bytes) {
   if (bytes.size() < batch_prefix_size)
-    return invalid("no record batch");
+    return std::nullopt;
   const auto length = load_be<std::int32_t>(bytes.data() + 8);
   if (length < shortest_length_of_any_format)
     return fail(errc::corrupt_message, "batch length " + std::to_string(length));
-  const auto size = batch_prefix_size + static_cast<std::size_t>(length);
   if (bytes.size() < batch_prefix_size + 5)
-    return invalid("no record batch");
+    return std::nullopt;
   const auto magic = load_be<std::int8_t>(bytes.data() + 16);
   if (magic < 0 || magic > 2)
     return fail(errc::corrupt_message, "batch magic " + std::to_string(magic));
-  if (bytes.size() < size)
-    return invalid("the batch says " + std::to_string(size) + " bytes, " + std::to_string(bytes.size()) + " are there");
-  if (magic != 2)
+  const auto size = batch_prefix_size + static_cast<std::size_t>(length);
+  return bytes.size() < size ? std::nullopt : std::optional{size};
+}
+
+// Is there one batch of version 2 here, and no second one? What is no batch behind it is left to the end, as the first may be what is wrong.
+result<batch_header> frame_of(byte_span bytes, std::size_t max_message_bytes) {
+  CAFKA_TRY_ASSIGN(first, first_batch_size(bytes));
+  if (!first)
+    return invalid("no whole record batch in " + std::to_string(bytes.size()) + " bytes");
+  const auto size = *first;
+  if (const auto magic = load_be<std::int8_t>(bytes.data() + 16); magic != 2)
     return invalid("batch magic " + std::to_string(magic) + ", 2 expected");
-  if (bytes.size() > size)
+  CAFKA_TRY_ASSIGN(second, first_batch_size(bytes.subspan(size)));
+  if (second)
     return invalid("exactly one batch expected, " + std::to_string(bytes.size() - size) + " bytes follow the first");
   if (const auto base_offset = load_be<std::int64_t>(bytes.data()); base_offset != 0)
     return invalid("base offset " + std::to_string(base_offset) + ", 0 expected");
@@ -152,7 +160,9 @@ public:
 
 result<checked_batch> check_produced_batch(mutable_byte_span bytes, const produce_checks& checks) {
   CAFKA_TRY_ASSIGN(header, frame_of(bytes, checks.max_message_bytes));
-  CAFKA_TRY(verify_crc(header, bytes));
+  CAFKA_TRY(verify_crc(header, bytes.first(header.size_bytes())));
+  if (bytes.size() > header.size_bytes())
+    return invalid(std::to_string(bytes.size() - header.size_bytes()) + " bytes follow the batch");
   CAFKA_TRY(check_header(header));
   scratch_guard scratch;
   CAFKA_TRY_ASSIGN(records, detail::plain_records(header, bytes, checks.decompressed_limit_bytes, scratch.bytes()));

@@ -11,6 +11,7 @@ namespace cafka::storage {
 namespace {
 constexpr std::size_t digits = 20;
 constexpr std::string_view snapshot_temporary = ".snapshot.tmp";
+constexpr std::string_view sequences_temporary = ".sequences.tmp";
 
 // The base offset and suffix of a segment's file; nullopt for any other name.
 std::optional<std::pair<std::int64_t, std::string_view>> parse_segment_name(std::string_view name) {
@@ -55,12 +56,14 @@ result<partition_listing> list_partition(file_system& files, const std::string& 
       index_names.emplace_back(parsed->first, entry.name);
     } else if (suffix == snapshot_suffix) {
       listing.snapshots.push_back(parsed->first);
+    } else if (suffix == sequences_suffix) {
+      listing.sequences.push_back(parsed->first);
     } else if (suffix == transaction_index_suffix) {
       index_names.emplace_back(parsed->first, entry.name);
     } else if (parsed && name.ends_with(deleted_suffix)) {
       listing.deleted.push_back(entry.name);
-    } else if ((parsed && (name.ends_with(cleaned_suffix) || suffix == snapshot_temporary)) || name == "leader-epoch-checkpoint.tmp" ||
-               name == "partition.metadata.tmp") {
+    } else if ((parsed && (name.ends_with(cleaned_suffix) || suffix == snapshot_temporary || suffix == sequences_temporary)) ||
+               name == "leader-epoch-checkpoint.tmp" || name == "partition.metadata.tmp") {
       listing.unfinished.push_back(entry.name);
     } else if (parsed && name.ends_with(swap_suffix)) {
       listing.swaps.push_back(entry.name);

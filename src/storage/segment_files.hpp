@@ -15,6 +15,7 @@ inline constexpr std::string_view index_suffix = ".index";
 inline constexpr std::string_view time_index_suffix = ".timeindex";
 inline constexpr std::string_view transaction_index_suffix = ".txnindex";
 inline constexpr std::string_view snapshot_suffix = ".snapshot";
+inline constexpr std::string_view sequences_suffix = ".sequences"; // ours, beside a snapshot: see producer_snapshot.hpp
 inline constexpr std::string_view deleted_suffix = ".deleted";
 inline constexpr std::string_view cleaned_suffix = ".cleaned";
 inline constexpr std::string_view swap_suffix = ".swap";
@@ -34,6 +35,7 @@ struct found_segment {
 struct partition_listing {
   std::vector<found_segment> segments; // by base offset
   std::vector<std::int64_t> snapshots; // offsets in the names of .snapshot files
+  std::vector<std::int64_t> sequences; // the same of .sequences files
   std::vector<std::string> deleted;    // names
   std::vector<std::string> unfinished; // names: *.cleaned, *.tmp of ours
   std::vector<std::string> swaps;      // names

@@ -174,16 +174,17 @@ CAF_TEST(a duplicate past the node s bound is refused as unknown) {
   load.parked_produces.subtract(999);
 }
 
-CAF_TEST(a clean stop leaves a snapshot and the next start knows the last batch) {
+CAF_TEST(a clean stop leaves a snapshot and the next start knows the last five) {
   auto aut = leading_partition();
-  for (std::int32_t i = 0; i < 3; ++i)
+  for (std::int32_t i = 0; i < 6; ++i)
     CAF_CHECK_EQUAL(ask(aut, {.sequence = i}), "at " + std::to_string(i));
   close(aut);
-  CAF_CHECK((snapshots() == std::vector<std::string>{"0003"}));
+  CAF_CHECK((snapshots() == std::vector<std::string>{"0006"}));
   auto again = leading_partition();
-  CAF_CHECK_EQUAL(ask(again, {.sequence = 2}), "at 2");
-  CAF_CHECK_EQUAL(ask(again, {.sequence = 1}), "45?");
-  CAF_CHECK_EQUAL(ask(again, {.sequence = 3}), "at 3");
+  for (std::int32_t i = 1; i < 6; ++i)
+    CAF_CHECK_EQUAL(ask(again, {.sequence = i}), "at " + std::to_string(i));
+  CAF_CHECK_EQUAL(ask(again, {.sequence = 0}), "45?");
+  CAF_CHECK_EQUAL(ask(again, {.sequence = 6}), "at 6");
 }
 
 CAF_TEST(after a crash the last five are known from the log) {

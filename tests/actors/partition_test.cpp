@@ -363,6 +363,31 @@ CAF_TEST(an orderly close flushes and acknowledges what it can) {
   sched.run();
 }
 
+CAF_TEST(old records stay until it is time to look for them) {
+  partition_settings made;
+  made.log.retention_ms = 1000;
+  settings = std::make_shared<const partition_settings>(made);
+  environment->retention_check_interval_ms = 60'000;
+  const auto made_ms = time.wall_ms();
+  auto aut = leading_partition();
+  produce(aut, acks, "v");
+  sched.run();
+  const auto look_after = [&](std::int64_t ms) {
+    time.advance(ms);
+    caf::anon_send(aut, partition_order{maintain{}}); // whatever for
+    sched.run();
+    return marks->log_start_offset.load();
+  };
+  CAF_CHECK_EQUAL(look_after(59'999), 0);
+  CAF_CHECK_EQUAL(marks->maintenance_due_ms.load(), time.wall_ms() + 1000); // not at once again
+  CAF_CHECK_EQUAL(look_after(1), 1);
+  produce(aut, acks, "w");
+  sched.run();
+  CAF_CHECK_EQUAL(look_after(59'999), 1);
+  CAF_CHECK_EQUAL(look_after(1), 2);
+  CAF_CHECK_EQUAL(time.wall_ms(), made_ms + 120'000);
+}
+
 CAF_TEST(data that no acknowledgement waits for is flushed in time) {
   settings = with_durability(storage::durability_mode::replicated);
   auto aut = leading_partition();

@@ -37,6 +37,11 @@ log_open_options options_with(bool clean, std::int64_t recovery_point = 0) {
   return options;
 }
 
+std::vector<earlier_batch> sorted(std::vector<earlier_batch> batches) {
+  std::sort(batches.begin(), batches.end(), [](const auto& a, const auto& b) { return a.last_offset < b.last_offset; });
+  return batches;
+}
+
 // A log with its producers, as the partition actor keeps them.
 struct life {
   explicit life(file_system& files) : pool(std::make_unique<file_pool>(files, 4)) {}
@@ -97,6 +102,7 @@ struct fixture {
     must(one.flush());
   }
   void spoil(std::int64_t offset) { disk.flip(segment_path(directory, offset, ".snapshot"), 7, std::byte{1}); }
+  std::vector<earlier_batch> earlier_batches() const { return sorted(one.state.earlier_batches()); }
   bool exists(std::int64_t offset) { return disk.content(segment_path(directory, offset, ".snapshot")).has_value(); }
 
   memory_file_system disk;
@@ -123,9 +129,13 @@ CAF_TEST(transactions that kafka wrote give the snapshot that kafka wrote) {
   const auto kafkas = *one.log->read_producer_snapshot(32);
   CAF_CHECK(one.state.to_snapshot() == kafkas);
   options.now_ms = kafkas.front().timestamp + one.limits.expiration_ms;
+  options.clean = true;
   must(one.open(options));
   CAF_CHECK(one.state.empty()); // expired meanwhile
   options.now_ms = start_ms;
+  must(one.open(options));
+  CAF_CHECK(one.state.to_snapshot() == kafkas); // from the snapshot alone
+  options.clean = false;
   must(one.log->remove_producer_snapshot(32));
   must(one.open(options)); // from the batches and markers alone
   CAF_CHECK(one.state.to_snapshot() == kafkas);
@@ -174,6 +184,64 @@ CAF_TEST(several segments get a snapshot at a clean stop even if empty) {
   CAF_CHECK_EQUAL(one.log->producer_snapshots().size(), one.log->segment_count() - 1); // at each roll
   must(one.close());
   CAF_CHECK_EQUAL(disk.content(segment_path(directory, 12, ".snapshot"))->size(), 10u);
+}
+
+CAF_TEST(all five batches of each are known after any start) {
+  reopen();
+  fill(40);
+  const auto last = one.state.to_snapshot();
+  const auto earlier = earlier_batches();
+  CAF_REQUIRE_EQUAL(earlier.size(), 12u);
+  const auto check_all = [&](const char* after) {
+    if (one.state.to_snapshot() != last || earlier_batches() != earlier)
+      CAF_FAIL("after " << after << " " << earlier_batches().size() << " earlier batches are known");
+  };
+  reopen();
+  check_all("a crash");
+  must(one.close());
+  reopen(true);
+  check_all("a clean stop");
+  must(one.log->roll(start_ms));
+  must(one.flush());
+  reopen();
+  check_all("a roll and a crash");
+  must(one.log->advance_log_start_offset(36, start_ms));
+  CAF_REQUIRE(one.log->segment_count() < 4);
+  reopen();
+  check_all("retention");
+  must(one.close());
+  reopen(true);
+  check_all("a clean stop after that");
+}
+
+CAF_TEST(earlier batches that are damaged or of another snapshot are passed over) {
+  reopen();
+  fill(20);
+  const auto last = one.state.to_snapshot();
+  must(one.close());
+  const auto path = segment_path(directory, 20, ".sequences");
+  const auto good = disk.content(path);
+  CAF_REQUIRE(good.has_value());
+  disk.flip(path, 30, std::byte{1});
+  reopen(true);
+  CAF_CHECK(one.state.to_snapshot() == last);
+  CAF_CHECK(earlier_batches().empty());
+  CAF_CHECK(reports.find("the CRC is wrong; ignored") != std::string::npos);
+  // Kafka has worked here: its snapshot has the same name and says something else.
+  disk.write(path, *good);
+  auto kafkas = last;
+  kafkas.back().timestamp += 1;
+  const auto text = producer_snapshot_bytes(kafkas);
+  disk.write(segment_path(directory, 20, ".snapshot"), text);
+  reopen(true);
+  CAF_CHECK(one.state.to_snapshot() == kafkas);
+  CAF_CHECK(earlier_batches().empty());
+  CAF_CHECK(reports.find("another snapshot; ignored") != std::string::npos);
+  must(disk.remove(path));
+  reports.clear();
+  reopen(true);
+  CAF_CHECK(one.state.to_snapshot() == kafkas);
+  CAF_CHECK_EQUAL(reports, "");
 }
 
 CAF_TEST(void snapshots are removed and the one before holds) {
@@ -303,6 +371,9 @@ public:
                std::to_string(entry.last_offset) + ", the log ends at " + std::to_string(end);
       known.erase(found);
     }
+    if (after.log->log_start_offset() == 0 && sorted(after.state.earlier_batches()) != sorted(expected.earlier_batches()))
+      return "of earlier batches " + std::to_string(after.state.earlier_batches().size()) + " are known instead of " +
+             std::to_string(expected.earlier_batches().size()) + ", the log ends at " + std::to_string(end);
     return known.empty() ? std::nullopt : std::optional{"producer " + std::to_string(known.front().producer_id) + " comes from nowhere"};
   }
 

@@ -90,7 +90,22 @@ CAF_TEST(every default of the table is acceptable and equals the member) {
   CAF_CHECK_EQUAL(a.metadata_segment_bytes, b.metadata_segment_bytes);
   CAF_CHECK_EQUAL(a.recovery_point_checkpoint_interval_ms, b.recovery_point_checkpoint_interval_ms);
   CAF_CHECK_EQUAL(a.flush_scheduler_interval_ms, b.flush_scheduler_interval_ms);
+  CAF_CHECK_EQUAL(a.retention_check_interval_ms, b.retention_check_interval_ms);
+  CAF_CHECK_EQUAL(a.max_producers_per_partition, b.max_producers_per_partition);
+  CAF_CHECK(dynamic_live_config(a, {}, {}) == dynamic_live_config(b, {}, {}));
   CAF_CHECK(a.advertised_listeners == b.advertised_listeners);
+}
+
+CAF_TEST(what changes while the node runs is the nodes own then the clusters then the files) {
+  const auto base = load_node_config("", {"max.connections=100", "producer.id.expiration.ms=5000"}, true)->config;
+  CAF_CHECK((dynamic_live_config(base, {}, {}) == live_config{100, INT32_MAX, 5000}));
+  const config_values cluster_wide{{"max.connections", "50"}, {"max.connections.per.ip", "7"}, {"num.partitions", "3"}};
+  CAF_CHECK((dynamic_live_config(base, cluster_wide, {}) == live_config{50, 7, 5000}));
+  CAF_CHECK(
+      (dynamic_live_config(base, cluster_wide, {{"max.connections", "60"}, {"producer.id.expiration.ms", "9"}}) == live_config{60, 7, 9}));
+  for (const auto* key : {"max.connections", "max.connections.per.ip", "producer.id.expiration.ms"})
+    CAF_CHECK(check_dynamic_node_config(key, "10"));
+  CAF_CHECK_EQUAL(check_dynamic_node_config("max.connections", "-1").error().code, errc::invalid_request);
 }
 
 CAF_TEST(names are said once and not also ignored) {

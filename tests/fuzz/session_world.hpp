@@ -68,7 +68,7 @@ public:
     require(load_be<std::uint32_t>(message.bytes.data()) == length - 4);
     check_(message);
   }
-  void refuse(std::string_view) override { close(); }
+  void refuse(std::string_view, const net::request_ticket*) override { close(); }
   void session_threw(std::string_view) override { std::abort(); }
 
   void close() {

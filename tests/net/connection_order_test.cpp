@@ -20,6 +20,8 @@ public:
   using session::session;
   response_order order() const noexcept override { return response_order::as_requested; }
   result<void> handle_frame(std::shared_ptr<frame_buffer> request) override {
+    if (as_text(request->bytes()) == "wrong")
+      return fail(errc::invalid_request, "it is wrong");
     const auto ticket = host().begin_request(request->capacity());
     waiting.emplace_back(ticket, std::string(as_text(request->bytes())));
     return {};
@@ -29,6 +31,7 @@ public:
     const auto bytes = as_byte_span(text);
     host().respond(ticket, with_bytes ? outgoing{byte_vector(bytes.begin(), bytes.end()), {}} : outgoing{});
   }
+  void refuse(std::size_t index) { host().refuse("it turned out to be wrong", &waiting[index].first); }
   void finish_parked() override {}
   void drop_parked() override {}
   std::vector<std::pair<request_ticket, std::string>> waiting;
@@ -51,10 +54,20 @@ struct one_connection {
     loop.stop();
     io.poll();
   }
-  void send(std::string_view text) {
+  static std::string frame_of(std::string_view text) {
     std::string frame(4, '\0');
     store_be(reinterpret_cast<std::byte*>(frame.data()), static_cast<std::uint32_t>(text.size()));
-    boost::asio::write(peer, boost::asio::buffer(frame.append(text)));
+    return frame.append(text);
+  }
+  void send(std::string_view text) { boost::asio::write(peer, boost::asio::buffer(frame_of(text))); }
+  bool is_closed() {
+    io.poll();
+    boost::system::error_code failed;
+    peer.non_blocking(true);
+    char byte = 0;
+    (void)peer.read_some(boost::asio::buffer(&byte, 1), failed);
+    peer.non_blocking(false);
+    return failed == boost::asio::error::eof;
   }
   void run_until_waiting(std::size_t count) {
     for (int patience = 20'000; patience > 0 && (!speaker || speaker->waiting.size() < count); --patience)
@@ -112,4 +125,47 @@ CAF_TEST(an answer without bytes keeps its place and sends nothing) {
   CAF_CHECK_EQUAL(c.receive(10), "one.three.");
   c.io.poll();
   CAF_CHECK_EQUAL(c.peer.available(), 0u);
+}
+
+CAF_TEST(what was asked before a wrong request is answered then the connection is closed) {
+  one_connection one;
+  const auto frames = one_connection::frame_of("one") + one_connection::frame_of("two") + one_connection::frame_of("wrong");
+  boost::asio::write(one.peer, boost::asio::buffer(frames + one_connection::frame_of("never seen")));
+  one.run_until_waiting(2);
+  one.io.poll();
+  CAF_CHECK_EQUAL(one.speaker->waiting.size(), 2u);
+  CAF_CHECK(!one.is_closed());
+  one.speaker->answer(1);
+  one.speaker->answer(0);
+  CAF_CHECK_EQUAL(one.receive(6), "onetwo");
+  CAF_CHECK(one.is_closed());
+  CAF_CHECK_EQUAL(one.opened->held_bytes(), 0u);
+}
+
+CAF_TEST(nothing from a request on that turns out to be wrong is answered) {
+  one_connection one;
+  for (const auto* text : {"one", "two", "three"})
+    one.send(text);
+  one.run_until_waiting(3);
+  one.speaker->answer(2);
+  one.speaker->refuse(1);
+  CAF_CHECK(!one.is_closed());
+  one.speaker->answer(0);
+  CAF_CHECK_EQUAL(one.receive(3), "one");
+  CAF_CHECK(one.is_closed());
+}
+
+CAF_TEST(what is owed at a refusal is waited for in bounds) {
+  one_connection one;
+  one.limits.refusal_ms = 500;
+  one.send("one");
+  one.send("wrong");
+  one.run_until_waiting(1);
+  CAF_CHECK(!one.is_closed());
+  one.time.advance(499);
+  one.loop.expire_deadlines();
+  CAF_CHECK(!one.is_closed());
+  one.time.advance(1);
+  one.loop.expire_deadlines();
+  CAF_CHECK(one.is_closed());
 }

@@ -313,6 +313,12 @@ CAF_TEST(connections beyond the limits are refused) {
   clients.pop_back();
   h.run_until([&] { return h.server->counters().connections_open() == 2; }, "one has left");
   clients.push_back(h.connect());
+  h.server->limit_connections(100, 4);
+  clients.push_back(h.connect());
+  h.server->limit_connections(2, 100); // those that are there stay
+  auto refused_too = h.connect_plain();
+  h.expect_closed(refused_too);
+  CAF_CHECK_EQUAL(h.server->counters().connections_open(), 4u);
 }
 
 CAF_TEST(out of descriptors new connections wait and are served later) {

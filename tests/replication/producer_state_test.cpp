@@ -14,6 +14,7 @@
 using namespace cafka;
 using namespace cafka::replication;
 using storage::batch_header;
+using storage::earlier_batch;
 using storage::producer_snapshot_entry;
 using enum producer_verdict;
 
@@ -155,7 +156,7 @@ CAF_TEST(checking changes nothing) {
   CAF_CHECK(state.to_snapshot() == before);
 }
 
-CAF_TEST(a snapshot brings back the last batch of each) {
+CAF_TEST(a snapshot alone brings back the last batch of each) {
   for (std::int32_t i = 0; i < 3; ++i)
     send({.sequence = i, .timestamp = 10 + i});
   send({.id = 7, .epoch = 2, .sequence = 0, .records = 4, .timestamp = 50});
@@ -165,13 +166,41 @@ CAF_TEST(a snapshot brings back the last batch of each) {
   CAF_CHECK((entries[1] == producer_snapshot_entry{7, 2, 3, 6, 3, 50, -1, -1}));
   state.clear();
   CAF_CHECK(state.empty());
-  state.load(entries, 60);
+  state.load(entries, {}, 60);
   CAF_CHECK(state.to_snapshot() == entries);
   CAF_CHECK_EQUAL(send({.sequence = 2}), "dup 2..2 at 12");
-  CAF_CHECK_EQUAL(send({.sequence = 1}), "45?"); // one per producer, as Kafka's
+  CAF_CHECK_EQUAL(send({.sequence = 1}), "45?"); // one per producer, as Kafka
   CAF_CHECK_EQUAL(send({.id = 7, .epoch = 2, .sequence = 0, .records = 4}), "dup 3..6 at 50");
   CAF_CHECK_EQUAL(send({.id = 7, .epoch = 2, .sequence = 4}), "fresh");
   CAF_CHECK_EQUAL(send({.sequence = 3}), "fresh");
+}
+
+CAF_TEST(with the earlier batches beside it a snapshot brings back all five) {
+  for (std::int32_t i = 0; i < 7; ++i)
+    send({.sequence = i * 2, .records = 2, .timestamp = 10 + i});
+  send({.id = 7, .epoch = 2, .sequence = 0, .timestamp = 50});
+  const auto entries = state.to_snapshot();
+  auto earlier = state.earlier_batches();
+  CAF_REQUIRE_EQUAL(earlier.size(), 4u); // of 7 the last says it all
+  CAF_CHECK((earlier.front() == earlier_batch{1, 5, 1, 5, 12}));
+  const auto reload = [&](const std::vector<earlier_batch>& with) {
+    state.clear();
+    state.load(entries, with, 60);
+    CAF_CHECK(state.to_snapshot() == entries);
+    CAF_CHECK_EQUAL(state.check_invariants().value_or(""), "");
+  };
+  reload(earlier);
+  CAF_CHECK(state.earlier_batches() == earlier);
+  for (std::int32_t i = 2; i < 7; ++i)
+    CAF_CHECK_EQUAL(send({.sequence = i * 2, .records = 2}),
+                    "dup " + std::to_string(i * 2) + ".." + std::to_string(i * 2 + 1) + " at " + std::to_string(10 + i));
+  CAF_CHECK_EQUAL(send({.sequence = 2, .records = 2}), "45?");
+  // What cannot be true beside the snapshot is left out.
+  reload({{9, 5, 1, 5, 12}, {1, 13, 1, 13, 12}, {1, 3, -1, 3, 12}, {1, 3, 4, 3, 12}, {1, 5, 1, 5, 12}, {1, 5, 1, 5, 12}, {7, 0, 0, 14, 1}});
+  CAF_CHECK((state.earlier_batches() == std::vector<earlier_batch>{{1, 5, 1, 5, 12}}));
+  earlier.insert(earlier.begin(), {1, 3, 1, 3, 11}); // a fifth
+  reload(earlier);
+  CAF_CHECK_EQUAL(state.earlier_batches().size(), 4u);
 }
 
 CAF_TEST(the idle expire by their own timestamps) {
@@ -186,11 +215,11 @@ CAF_TEST(the idle expire by their own timestamps) {
   CAF_CHECK_EQUAL(state.size(), 2u); // an open transaction stays
   CAF_CHECK_EQUAL(send({.id = 1, .sequence = 8}), "fresh"); // unknown: may begin anywhere
   state.clear();
-  state.load(entries, 1'149);
+  state.load(entries, {}, 1'149);
   CAF_CHECK_EQUAL(state.size(), 2u);
-  state.load(entries, 1'150);
+  state.load(entries, {}, 1'150);
   state.clear();
-  state.load(entries, 1'150);
+  state.load(entries, {}, 1'150);
   CAF_CHECK_EQUAL(state.size(), 1u);
   end_transaction(3, 0, 0, 1'000);
   state.expire(1'100);
@@ -227,7 +256,7 @@ CAF_TEST(transactions open with their first batch and end with a marker) {
   CAF_CHECK_EQUAL(state.size(), 2u);
   const auto reloaded = state.to_snapshot();
   state.clear();
-  state.load(reloaded, 5'000);
+  state.load(reloaded, {}, 5'000);
   CAF_CHECK(state.to_snapshot() == reloaded);
   CAF_CHECK_EQUAL(send({.epoch = 1, .sequence = 1}), "48");
 }
@@ -329,13 +358,17 @@ struct model {
     return is_open(known) && !what.transactional ? "48" : "fresh";
   }
 
-  // What a snapshot keeps of it.
-  model reduced() const {
+  // What a snapshot keeps of it, alone or with the earlier batches.
+  model reduced(bool alone) const {
     model kept;
     for (const auto& [id, known] : all) {
       auto& to = kept.all[id];
       const auto open = is_open(known);
       const auto last = recent(known);
+      for (auto each = last.rbegin(); !alone && !last.empty() && each != std::prev(last.rend()); ++each) {
+        to.push_back(*each);
+        to.back().transactional = false; // the last tells whether one is open
+      }
       if (last.empty() || known.back().records == 0) {
         auto end = known.back();
         end.records = 0;
@@ -395,6 +428,7 @@ private:
   struct snapshot {
     std::int64_t offset = 0;
     std::vector<producer_snapshot_entry> entries;
+    std::vector<earlier_batch> earlier;
     model as_model;
   };
 
@@ -456,7 +490,11 @@ private:
     model_.all[one.id].push_back(one.what);
   }
 
-  void take_snapshot() { snapshots_.push_back({end_, state_.to_snapshot(), model_.reduced()}); }
+  void take_snapshot() {
+    const auto alone = chance_.chance(1, 3);
+    snapshots_.push_back(
+        {end_, state_.to_snapshot(), alone ? std::vector<earlier_batch>{} : state_.earlier_batches(), model_.reduced(alone)});
+  }
 
   std::int64_t cut_at() {
     if (log_.empty())
@@ -476,7 +514,7 @@ private:
     std::int64_t from = 0;
     if (!snapshots_.empty()) {
       from = snapshots_.back().offset;
-      state_.load(snapshots_.back().entries, now_ms_);
+      state_.load(snapshots_.back().entries, snapshots_.back().earlier, now_ms_);
       model_ = snapshots_.back().as_model;
       model_.expire(now_ms_, limit_ms);
     }

@@ -79,6 +79,7 @@ CAF_TEST(an idle log holds no descriptor and no file of records) {
   CAF_CHECK(!log->find_by_timestamp(0).value());
   CAF_CHECK(!log->find_max_timestamp().value());
   CAF_CHECK_EQUAL(log->next_maintenance_ms(), INT64_MAX);
+  CAF_CHECK_EQUAL(log->next_retention_ms(), INT64_MAX);
   CAF_CHECK(log->close().has_value());
 }
 
@@ -214,6 +215,7 @@ CAF_TEST(retention by size and time never passes the high watermark) {
   open();
   append_many(12);
   const auto end = log->log_end_offset();
+  CAF_CHECK(log->next_retention_ms() <= start_ms);
   CAF_CHECK_EQUAL(log->apply_retention(0, start_ms).value(), 0u);
   CAF_CHECK(log->apply_retention(end, start_ms).value() > 0);
   CAF_CHECK(log->size_bytes() >= 400);

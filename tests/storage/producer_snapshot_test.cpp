@@ -57,7 +57,7 @@ struct fixture {
     }
   }
   void snapshot(std::int64_t offset) {
-    CAF_REQUIRE(log->write_producer_snapshot(offset, entries{{1, 0, 0, offset - 1, 0, 1, -1, -1}}).has_value());
+    CAF_REQUIRE(log->write_producer_snapshot(offset, entries{{1, 0, 0, offset - 1, 0, 1, -1, -1}}, earlier).has_value());
   }
   bool exists(std::int64_t offset, std::string_view suffix = ".snapshot") { return *files.exists(segment_path(directory, offset, suffix)); }
 
@@ -67,6 +67,7 @@ struct fixture {
   log_open_options options;
   std::string reports;
   std::unique_ptr<partition_log> log;
+  std::vector<earlier_batch> earlier;
 };
 
 } // namespace
@@ -135,6 +136,40 @@ CAF_TEST(what a right crc covers may still lie) {
   CAF_CHECK(refused([](byte_vector& b) { store_be(b.data() + 48, std::int64_t{10}); })); // a transaction from past the end
 }
 
+CAF_TEST(earlier batches belong to one snapshot and no other) {
+  const std::vector<earlier_batch> rows = {{1, 0, 0, 3, 900}, {1, 1, 0, 4, 950}};
+  const auto snapshot = producer_snapshot_bytes(two);
+  const auto good = earlier_batches_bytes(rows, 10, snapshot);
+  CAF_CHECK_EQUAL(good.size(), 22u + 2 * 32u);
+  CAF_CHECK(*parse_earlier_batches(good, 10, snapshot) == rows);
+  const auto refused = [&](byte_span bytes, std::int64_t offset, byte_span beside) {
+    const auto parsed = parse_earlier_batches(bytes, offset, beside);
+    return !parsed && parsed.error().code == errc::bad_format;
+  };
+  CAF_CHECK(refused(good, 11, snapshot));
+  auto other = two;
+  other[0].timestamp += 1;
+  CAF_CHECK(refused(good, 10, producer_snapshot_bytes(other)));
+  CAF_CHECK(refused(good, 10, {}));
+  for (std::size_t i = 0; i < good.size() * 8; ++i) {
+    auto bytes = good;
+    bytes[i / 8] ^= std::byte{1} << (i % 8);
+    CAF_CHECK(refused(bytes, 10, snapshot));
+  }
+  for (std::size_t size = 0; size < good.size(); ++size)
+    CAF_CHECK(refused(byte_span{good}.first(size), 10, snapshot));
+  for (const std::int32_t count : {-1, 0, 1, 3, INT32_MAX}) {
+    auto bytes = good;
+    store_be(bytes.data() + 18, count);
+    seal(bytes);
+    CAF_CHECK(refused(bytes, 10, snapshot));
+  }
+  auto later = good;
+  store_be(later.data(), std::int16_t{2});
+  seal(later);
+  CAF_CHECK(refused(later, 10, snapshot));
+}
+
 CAF_TEST(markers are told from other control batches) {
   const auto commit = find_transaction_marker(build_marker(3, 1, 8, 500, true, 0).bytes);
   CAF_REQUIRE(commit.has_value());
@@ -200,6 +235,43 @@ CAF_TEST(opening keeps those at segments and the newest past them) {
   CAF_CHECK(*log->read_producer_snapshot(2) == *keep);
   CAF_CHECK_EQUAL(log->read_producer_snapshot(3).error().code, errc::not_found);
   CAF_CHECK_EQUAL(reports, "");
+}
+
+CAF_TEST(earlier batches live and go with their snapshot) {
+  earlier = {{1, 0, 0, 0, 900}};
+  open();
+  for (int i = 0; i < 4; ++i) {
+    append(2);
+    CAF_REQUIRE(log->roll(start_ms).has_value());
+    snapshot(log->log_end_offset());
+  }
+  append(2); // segments at 0, 2, 4, 6, 8; the end is 10
+  snapshot(10);
+  CAF_CHECK(*log->read_earlier_batches(10, *log->read_producer_snapshot(10)) == earlier);
+  CAF_CHECK_EQUAL(log->read_earlier_batches(10, *log->read_producer_snapshot(8)).error().code, errc::bad_format);
+  CAF_CHECK_EQUAL(log->read_earlier_batches(9, *log->read_producer_snapshot(8)).error().code, errc::not_found);
+  CAF_REQUIRE(log->advance_log_start_offset(4, start_ms).has_value());
+  CAF_CHECK(!exists(2, ".sequences") && exists(2, ".sequences.deleted"));
+  for (const auto& path : log->take_deletable_files(start_ms + 5'000))
+    CAF_REQUIRE(files.remove(path).has_value());
+  CAF_CHECK(!exists(2, ".sequences.deleted"));
+  CAF_REQUIRE(log->truncate_to(9).has_value());
+  CAF_CHECK(exists(8, ".sequences") && !exists(10, ".sequences"));
+  CAF_REQUIRE(log->truncate_to(7).has_value());
+  CAF_CHECK(exists(6, ".sequences") && !exists(8, ".sequences"));
+  CAF_REQUIRE(log->remove_producer_snapshot(6).has_value());
+  CAF_CHECK(!exists(6, ".sequences"));
+  CAF_REQUIRE(log->close().has_value());
+  files.write(directory + "/00000000000000000004.sequences.tmp", as_byte_span("torn"));
+  files.write(segment_path(directory, 6, ".sequences"), as_byte_span("whose snapshot is gone")); // say Kafka took it away
+  options.recovery_point = 7;
+  options.log_start_offset = 4;
+  open(true);
+  CAF_CHECK(exists(4, ".sequences") && !exists(6, ".sequences") && !exists(4, ".sequences.tmp"));
+  CAF_CHECK(*log->read_earlier_batches(4, *log->read_producer_snapshot(4)) == earlier);
+  CAF_CHECK_EQUAL(reports, "");
+  CAF_REQUIRE(log->start_over_at(100).has_value());
+  CAF_CHECK(!exists(4, ".sequences"));
 }
 
 CAF_TEST(one from past the end does not come back when the log has grown there) {

@@ -122,7 +122,6 @@ constexpr key_spec node_keys[] = {
     {.name = "log.dir.failure.timeout.ms", .type = int64, .default_value = "30000", .min = 1},
     {.name = "log.local.retention.bytes", .type = int64, .default_value = "-2", .min = -2, .mode = cluster_wide},
     {.name = "log.local.retention.ms", .type = int64, .default_value = "-2", .min = -2, .mode = cluster_wide},
-    {.name = "log.retention.check.interval.ms", .type = int64, .default_value = "300000", .min = 1},
     {.name = "max.connection.creation.rate", .type = int32, .default_value = "2147483647", .min = 0, .mode = cluster_wide},
     {.name = "max.connections.per.ip.overrides", .type = text, .default_value = "", .mode = cluster_wide},
     {.name = "max.request.partition.size.limit", .type = int32, .default_value = "2000", .min = 1},

@@ -42,6 +42,8 @@ bool visit_members(node_config& c, Visit visit) {
          visit("num.recovery.threads.per.data.dir", c.recovery_threads_per_log_dir) ||
          visit("producer.id.expiration.ms", c.producer_id_expiration_ms) ||
          visit("producer.id.expiration.check.interval.ms", c.producer_id_expiration_check_interval_ms) ||
+         visit("producer.id.max.per.partition", c.max_producers_per_partition) ||
+         visit("log.retention.check.interval.ms", c.retention_check_interval_ms) ||
          visit("log.flush.offset.checkpoint.interval.ms", c.recovery_point_checkpoint_interval_ms) ||
          visit("log.flush.start.offset.checkpoint.interval.ms", c.log_start_offset_checkpoint_interval_ms) ||
          visit("replica.high.watermark.checkpoint.interval.ms", c.high_watermark_checkpoint_interval_ms) ||
@@ -399,6 +401,19 @@ result<topic_config> dynamic_topic_defaults(const node_config& base, const confi
   config.topic_defaults = {};
   CAFKA_TRY(read_topic_defaults(settings_with(base, cluster_wide, own), config));
   return config.topic_defaults;
+}
+
+live_config dynamic_live_config(const node_config& base, const config_values& cluster_wide, const config_values& own) {
+  live_config live{base.max_connections, base.max_connections_per_ip, base.producer_id_expiration_ms};
+  const auto settings = settings_with(base, cluster_wide, own);
+  const auto read = [&](std::string_view key, std::int32_t& to) {
+    if (const auto* text = settings.find(key))
+      to = parse_integer<std::int32_t>(*text);
+  };
+  read("max.connections", live.max_connections);
+  read("max.connections.per.ip", live.max_connections_per_ip);
+  read("producer.id.expiration.ms", live.producer_id_expiration_ms);
+  return live;
 }
 
 result<void> check_dynamic_node_config(std::string_view key, std::string_view value) {

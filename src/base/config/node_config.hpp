@@ -82,6 +82,8 @@ struct node_config {
   // Background work.
   std::int32_t producer_id_expiration_ms = 86'400'000;               // producer.id.expiration.ms
   std::int32_t producer_id_expiration_check_interval_ms = 600'000;   // producer.id.expiration.check.interval.ms
+  std::int32_t max_producers_per_partition = 65'536;                 // producer.id.max.per.partition
+  std::int64_t retention_check_interval_ms = 300'000;                // log.retention.check.interval.ms
   std::int64_t recovery_point_checkpoint_interval_ms = 60'000;       // log.flush.offset.checkpoint.interval.ms
   std::int64_t log_start_offset_checkpoint_interval_ms = 60'000;     // log.flush.start.offset.checkpoint.interval.ms
   std::int64_t high_watermark_checkpoint_interval_ms = 5'000;        // replica.high.watermark.checkpoint.interval.ms
@@ -113,6 +115,14 @@ std::string node_value_text(const node_config& config, const key_spec& spec);
 
 // As with_dynamic, of the topics' defaults alone: cheap, asks the system nothing.
 result<topic_config> dynamic_topic_defaults(const node_config& base, const config_values& cluster_wide, const config_values& own);
+// Of what can change while the node runs all that is not a topic's.
+struct live_config {
+  std::int32_t max_connections = 0;
+  std::int32_t max_connections_per_ip = 0;
+  std::int32_t producer_id_expiration_ms = 0;
+  bool operator==(const live_config&) const = default;
+};
+live_config dynamic_live_config(const node_config& base, const config_values& cluster_wide, const config_values& own);
 // As AlterConfigs on a broker checks a change: invalid_config for an unknown key; invalid_request, as from Kafka, for one that is read-only here
 // and for a value that it cannot have. Kafka's keys without effect are checked too and taken.
 result<void> check_dynamic_node_config(std::string_view key, std::string_view value);

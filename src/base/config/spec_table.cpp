@@ -143,6 +143,7 @@ constexpr key_spec node_rows[] = {
      .default_value = "2147483647",
      .unit = "connections",
      .min = 0,
+     .mode = cluster_wide,
      .section = listener_section,
      .meaning = "How many connections the node accepts at a time; more are closed at once. The limit on open files bounds it too."},
     {.name = "max.connections.per.ip",
@@ -150,6 +151,7 @@ constexpr key_spec node_rows[] = {
      .default_value = "2147483647",
      .unit = "connections",
      .min = 0,
+     .mode = cluster_wide,
      .section = listener_section,
      .meaning = "As `max.connections`, for each client address."},
     {.name = "connections.max.idle.ms",
@@ -366,7 +368,16 @@ constexpr key_spec topic_rows[] = {
      .mode = cluster_wide,
      .section = retention_section,
      .meaning = "Files whose newest record is older are removed, under policy `delete`. -1: never. Unset, `log.retention.minutes` holds; 7 "
-                "days by default. A log is looked over when it is due, so `log.retention.check.interval.ms` has no effect."},
+                "days by default."},
+    {.name = "log.retention.check.interval.ms",
+     .type = int64,
+     .default_value = "300000",
+     .unit = "ms",
+     .min = 1,
+     .section = retention_section,
+     .meaning =
+         "How often a log is looked over for files that may go by age or size; for the first time so long after it was made, or half a "
+         "minute after a start. So records that are already too old when they are written can be read for a while."},
     {.name = "log.retention.minutes",
      .type = int32,
      .unit = "minutes",
@@ -507,6 +518,7 @@ constexpr key_spec store_rows[] = {
      .default_value = "86400000",
      .unit = "ms",
      .min = 1,
+     .mode = cluster_wide,
      .section = record_section,
      .meaning = "How long a partition remembers an idempotent producer after its last batch, by that batch's newest timestamp. One that "
                 "comes back "
@@ -518,6 +530,16 @@ constexpr key_spec store_rows[] = {
      .min = 1,
      .section = record_section,
      .meaning = "How often a partition that knows producers forgets the expired ones."},
+    {.name = "producer.id.max.per.partition",
+     .type = int32,
+     .default_value = "65536",
+     .unit = "producers",
+     .min = 16,
+     .own = true,
+     .section = record_section,
+     .meaning =
+         "How many idempotent producers a partition remembers. Past that the sixteenth part that wrote the longest ago is forgotten, as "
+         "if expired; never one whose transaction is open. Each takes some 200 bytes."},
 
     {.name = "durability",
      .topic_name = "durability",

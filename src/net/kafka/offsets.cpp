@@ -56,9 +56,9 @@ void for_each_row(Response& response, Answers& answers, F f) {
 
 void answer(kafka_session& session, const list_offsets_request& request, const call& to) {
   if (request.replica_id >= first_replica)
-    return session.host().refuse(only_consumers);
+    return session.host().refuse(only_consumers, &to.ticket);
   if (request.isolation_level != 0 && request.isolation_level != 1)
-    return session.host().refuse("isolation level " + std::to_string(request.isolation_level) + " is neither 0 nor 1");
+    return session.host().refuse("isolation level " + std::to_string(request.isolation_level) + " is neither 0 nor 1", &to.ticket);
   std::size_t count = 0;
   auto response = mirrored<list_offsets_response>(request, count, [](auto& rows, const auto& topic) {
     rows.name = topic.name;
@@ -66,7 +66,7 @@ void answer(kafka_session& session, const list_offsets_request& request, const c
       rows.partitions.emplace_back().partition_index = each.partition_index;
   });
   if (count > max_partitions_per_request)
-    return session.host().refuse(too_many_partitions(count).value().detail);
+    return session.host().refuse(too_many_partitions(count).value().detail, &to.ticket);
 
   using found = storage::timestamp_and_offset;
   const auto questions =
@@ -107,7 +107,7 @@ void answer(kafka_session& session, const list_offsets_request& request, const c
 
 void answer(kafka_session& session, const offset_for_leader_epoch_request& request, const call& to) {
   if (request.replica_id >= first_replica)
-    return session.host().refuse(only_consumers);
+    return session.host().refuse(only_consumers, &to.ticket);
   std::size_t count = 0;
   auto response = mirrored<offset_for_leader_epoch_response>(request, count, [](auto& rows, const auto& topic) {
     rows.topic = topic.topic;
@@ -115,7 +115,7 @@ void answer(kafka_session& session, const offset_for_leader_epoch_request& reque
       rows.partitions.emplace_back().partition = each.partition;
   });
   if (count > max_partitions_per_request)
-    return session.host().refuse(too_many_partitions(count).value().detail);
+    return session.host().refuse(too_many_partitions(count).value().detail, &to.ticket);
 
   const auto questions = session.when_all_done<storage::epoch_end>(
       count, [&session, to, response = std::move(response)](std::vector<result<storage::epoch_end>> answers) mutable {

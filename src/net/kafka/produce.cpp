@@ -36,7 +36,7 @@ private:
     if (wants_answer_)
       return answer();
     if (const auto why = failure_without_answer(); !why.empty())
-      return session_.host().refuse(why);
+      return session_.host().refuse(why, &to_.ticket);
     session_.host().respond(to_.ticket, {});
   }
 

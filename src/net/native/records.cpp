@@ -34,7 +34,7 @@ private:
     if (wants_answer_)
       return answer();
     if (const auto why = failure_without_answer(); !why.empty())
-      return session_.host().refuse(why);
+      return session_.host().refuse(why, &to_.ticket);
     session_.host().respond(to_.ticket, {});
   }
 
@@ -71,7 +71,7 @@ void native_session::produce(const request_header& request, std::shared_ptr<fram
   else if (promised != payload.size())
     wrong = "the partitions announce " + std::to_string(promised) + " bytes of batches, the frame holds " + std::to_string(payload.size());
   if (!wrong.empty())
-    return wants_answer ? reply_error(to, errc::invalid_request, std::move(wrong)) : host().refuse(wrong);
+    return wants_answer ? reply_error(to, errc::invalid_request, std::move(wrong)) : host().refuse(wrong, &to.ticket);
 
   const auto count = static_cast<std::uint32_t>(asked.partitions_size());
   const auto self = std::static_pointer_cast<native_session>(shared_from_this());
