@@ -209,12 +209,13 @@ private:
     return codec::decode_from<kafka::request_header>(in, flexible ? 2 : 1) &&
            codec::decode_into(request, in, header_.request_api_version).has_value();
   }
-  template <class Response, class Place = codec::no_slots>
-  bool encode(const Response& response, std::int16_t version, Place&& place = {}) {
+  template <class Response>
+  bool encode(const Response& response, std::int16_t version, codec::slot_places* places = nullptr) {
     response_.resize(4);
     const bool flexible = Response::info.flexible.contains(version) && header_.request_api_key != 18;
     codec::encode(kafka::response_header{header_.correlation_id}, flexible ? std::int16_t{1} : std::int16_t{0}, response_);
-    codec::encode(response, version, response_, std::forward<Place>(place));
+    body_at_ = response_.size();
+    codec::encode(response, version, response_, codec::encoded_size(response, version), places);
     return true;
   }
 
@@ -316,9 +317,16 @@ private:
         found.push_back(std::move(part));
       }
     }
-    return encode(response, header_.request_api_version,
-                  [&](std::size_t at, const codec::record_slot& slot) { parts_.emplace_back(at, std::move(found[slot.index])); });
+    found_parts places{*this, found};
+    return encode(response, header_.request_api_version, &places);
   }
+
+  struct found_parts final : codec::slot_places {
+    found_parts(connection& in, std::vector<file_part>& found) : of{in}, parts{found} {}
+    void place(std::size_t at, const codec::record_slot& slot) override { of.parts_.emplace_back(of.body_at_ + at, std::move(parts[slot.index])); }
+    connection& of;
+    std::vector<file_part>& parts;
+  };
 
   bool send_response() {
     if (response_.empty()) // acks=0
@@ -363,6 +371,7 @@ private:
   kafka::fetch_request fetch_request_;
   kafka::fetch_response fetch_response_;
   cafka::byte_vector response_;
+  std::size_t body_at_ = 0; // in response_
   std::vector<std::pair<std::size_t, file_part>> parts_; // each after so many bytes of response_
 };
 
