@@ -323,7 +323,9 @@ private:
 
   struct found_parts final : codec::slot_places {
     found_parts(connection& in, std::vector<file_part>& found) : of{in}, parts{found} {}
-    void place(std::size_t at, const codec::record_slot& slot) override { of.parts_.emplace_back(of.body_at_ + at, std::move(parts[slot.index])); }
+    void place(std::size_t at, const codec::record_slot& slot) override {
+      of.parts_.emplace_back(of.body_at_ + at, std::move(parts[slot.index]));
+    }
     connection& of;
     std::vector<file_part>& parts;
   };
