@@ -14,6 +14,8 @@ namespace cafka::actors {
 namespace {
 constexpr std::int64_t first_retention_ms = 30'000; // after a start, as in Kafka
 
+constexpr std::int64_t retention_retry_ms = 1'000; // after it failed
+
 // A sum that stays at the end of time.
 std::int64_t later(std::int64_t from_ms, std::int64_t by_ms) noexcept { return by_ms > never_ms - from_ms ? never_ms : from_ms + by_ms; }
 } // namespace
@@ -157,8 +159,9 @@ void partition::obey(maintain&) {
 result<void> partition::apply_retention(std::int64_t wall_ms) {
   if (!leader_.leads() || wall_ms < retention_due_ms_)
     return {};
-  retention_due_ms_ = later(wall_ms, environment_->retention_check_interval_ms);
-  CAFKA_TRY(log_->apply_retention(leader_.high_watermark(), wall_ms));
+  const auto applied = log_->apply_retention(leader_.high_watermark(), wall_ms);
+  retention_due_ms_ = later(wall_ms, applied ? environment_->retention_check_interval_ms : retention_retry_ms);
+  CAFKA_TRY(applied);
   return {};
 }
 

@@ -1,6 +1,6 @@
 // One replica of one partition, as an actor on a shard: a thin shell around the leader core (who may write, what is committed) and the log (bytes).
-// Check, ask the core, append, acknowledge or park; reads up to the high watermark; one flush ticket in flight at a time. Batches are taken and
-// read on the shard of the session that asks, if the actor is idle; all else is done at home.
+// Check, ask the core, append, acknowledge or park; reads up to the high watermark; one flush ticket in flight at a time. When it is idle, produce
+// and fetch wake it on the session's shard, all else at home; while it runs it takes everything where it is. So nothing in it may belong to a thread.
 // Owned by the broker actor. Nothing here survives a crash but the log; the marks survive the actor.
 // When it dies, by a bug or an order, on_exit() drops its state, and with it every parked request is answered "unknown", every watcher told.
 // partition.cpp: orders, flushes, maintenance; partition_produce.cpp: writes; partition_fetch.cpp: reads and queries.

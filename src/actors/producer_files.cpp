@@ -17,10 +17,17 @@ void report(const storage::log_open_options& options, const error& why, std::str
     options.report(options.name.to_string() + ": " + why.detail + std::string{what_is_done});
 }
 
-// nullopt: the log is to be read from its beginning. One that is void is removed. One that a power loss may have parted from its earlier batches
-// is passed over: the log from the one before on, which recovery has read as well, says more.
+result<void> remove_all(storage::partition_log& log, const std::vector<std::int64_t>& offsets) {
+  for (const auto offset : offsets)
+    CAFKA_TRY(log.remove_producer_snapshot(offset));
+  return {};
+}
+
+// nullopt: the log is to be read from its beginning. One that is void is removed. So is one that a power loss may have parted from its earlier
+// batches: the log from the one before on, which recovery has read as well, says more, and a later start must not trust it again.
 result<std::optional<found_snapshot>> newest_snapshot(storage::partition_log& log, const storage::log_open_options& options) {
   std::optional<found_snapshot> oldest;
+  std::vector<std::int64_t> passed_over;
   const auto all = log.producer_snapshots();
   for (auto offset = all.rbegin(); offset != all.rend(); ++offset) {
     auto entries = log.read_producer_snapshot(*offset);
@@ -31,19 +38,27 @@ result<std::optional<found_snapshot>> newest_snapshot(storage::partition_log& lo
       CAFKA_TRY(log.remove_producer_snapshot(*offset));
       continue;
     }
-    if (entries->empty())
+    if (entries->empty()) {
+      CAFKA_TRY(remove_all(log, passed_over));
       return found_snapshot{*offset, {}, {}};
+    }
     auto earlier = log.read_earlier_batches(*offset, *entries);
     if (!earlier && !is_void(earlier.error()))
       return tl::unexpected<error>(std::move(earlier.error()));
     if (!earlier && earlier.error().code == errc::bad_format)
       report(options, earlier.error(), "; ignored");
-    if (earlier || options.clean || *offset < options.recovery_point)
+    if (earlier || options.clean || *offset < options.recovery_point) {
+      CAFKA_TRY(remove_all(log, passed_over));
       return found_snapshot{*offset, std::move(*entries), std::move(earlier).value_or(std::vector<storage::earlier_batch>{})};
+    }
     oldest = found_snapshot{*offset, std::move(*entries), {}};
+    passed_over.push_back(*offset);
   }
   if (log.log_start_offset() == 0)
     oldest.reset();
+  else if (oldest)
+    passed_over.pop_back(); // what was before it is not in the log any more
+  CAFKA_TRY(remove_all(log, passed_over));
   return oldest;
 }
 

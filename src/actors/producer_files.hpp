@@ -2,8 +2,8 @@
 // writing before each new segment and at a clean stop. Blocks for file I/O; nothing here syncs.
 //
 // Snapshots are written where they spare a start from reading: before every new segment, as Kafka does, and at a clean stop if there is any
-// producer, any snapshot or more than one segment; beside each, where there are any, the batches before the last of each producer. So a partition of one segment that no idempotent producer wrote to has no such file, and a
-// clean start without any knows that there is nothing to know.
+// producer, any snapshot or more than one segment; beside each, where there are any, the batches before the last of each producer. So a partition
+// of one segment that no idempotent producer wrote to has no such file, and a clean start without any knows that there is nothing to know.
 #pragma once
 #include "replication/producer_state.hpp"
 #include "storage/partition_log.hpp"
@@ -11,8 +11,7 @@
 namespace cafka::actors {
 
 // After an open, and after a truncation (then `options` are not clean): from the newest snapshot that holds true, and the batches after it;
-// void ones are removed. Nothing is read of a log that was closed cleanly
-// and has no snapshot. quarantined: a batch is damaged. `options` are those that the log was opened with.
+// others are removed. Nothing is read of a log that was closed cleanly and has no snapshot. quarantined: a batch is damaged. `options` are those that the log was opened with.
 result<replication::producer_state> load_producers(storage::partition_log& log, const replication::producer_limits& limits,
                                                    const storage::log_open_options& options);
 

@@ -3,16 +3,23 @@
 #pragma once
 #include <atomic>
 #include <cstdint>
-#include <spdlog/spdlog.h>
+#include <fmt/core.h>
 
-#define CAFKA_LOG_DEBUG(...) SPDLOG_DEBUG(__VA_ARGS__)
-#define CAFKA_LOG_INFO(...) ::spdlog::info(__VA_ARGS__)
-#define CAFKA_LOG_WARN(...) ::spdlog::warn(__VA_ARGS__)
-#define CAFKA_LOG_ERROR(...) ::spdlog::error(__VA_ARGS__)
+#define CAFKA_LOG_DEBUG(...) ::cafka::log(::cafka::log_level::debug, __VA_ARGS__)
+#define CAFKA_LOG_INFO(...) ::cafka::log(::cafka::log_level::info, __VA_ARGS__)
+#define CAFKA_LOG_WARN(...) ::cafka::log(::cafka::log_level::warn, __VA_ARGS__)
+#define CAFKA_LOG_ERROR(...) ::cafka::log(::cafka::log_level::error, __VA_ARGS__)
 
 namespace cafka {
 
 enum class log_level { debug, info, warn, error, off };
+
+// Formatted and written in one place: spdlog's templates and fmt's would else be compiled wherever something is logged, seconds for each file.
+void write_log_line(log_level level, fmt::string_view format, fmt::format_args arguments) noexcept;
+template <class... T>
+void log(log_level level, fmt::format_string<T...> format, T&&... arguments) noexcept {
+  write_log_line(level, format, fmt::make_format_args(arguments...));
+}
 
 // Once, at start: format, level, stderr (stdout belongs to the command's own output).
 void start_logging(log_level level);

@@ -343,7 +343,8 @@ asio::awaitable<result<std::vector<log_directory>>> describe_log_dirs_on(std::sh
   if (!known)
     co_return tl::unexpected(known.error());
   std::vector<log_directory> all;
-  for (const auto& node : on->description().brokers)
+  const auto brokers = on->description().brokers; // a copy: another may come while one is asked
+  for (const auto& node : brokers)
     if (auto asked = co_await describe_log_dirs_of(on, node.id, deadline, all); !asked)
       co_return tl::unexpected(error{asked.error().code, "node " + std::to_string(node.id) + ": " + asked.error().detail});
   co_return all;

@@ -183,18 +183,18 @@ public:
   result<std::vector<deleted_records>> delete_records(std::vector<records_to_delete> partitions);
 
   // Brokers and controller.
+  template <class CompletionToken>
+  auto async_describe_cluster(CompletionToken&& token) {
+    return initiate<cluster_description>(&admin::start_describe_cluster, token);
+  }
+  result<cluster_description> describe_cluster();
+
   // The log directories of every node.
   template <class CompletionToken>
   auto async_describe_log_dirs(CompletionToken&& token) {
     return initiate<std::vector<log_directory>>(&admin::start_describe_log_dirs, token);
   }
   result<std::vector<log_directory>> describe_log_dirs();
-
-  template <class CompletionToken>
-  auto async_describe_cluster(CompletionToken&& token) {
-    return initiate<cluster_description>(&admin::start_describe_cluster, token);
-  }
-  result<cluster_description> describe_cluster();
 
 private:
   using shared = std::shared_ptr<core>;

@@ -417,16 +417,26 @@ void connection::drain(std::int64_t deadline_ms) {
   guarded([&] {
     draining_ = true;
     frame_since_ms_ = no_frame; // never whole, and it is our doing
+    assembler_.reset();
+    unread_.reset();
+    call_last(deadline_ms);
     if (session_)
       session_->enter([&] { session_->finish_parked(); });
     if (closed_)
       return;
     if (is_drained())
-      return close();
-    loop().add_deadline(deadline_ms, [weak = weak_from_this()] {
-      if (auto self = weak.lock())
-        self->close();
-    });
+      close();
+  });
+}
+
+void connection::call_last(std::int64_t deadline_ms) {
+  if (deadline_ms >= last_call_ms_)
+    return;
+  loop().cancel_deadline(last_call_);
+  last_call_ms_ = deadline_ms;
+  last_call_ = loop().add_deadline(deadline_ms, [weak = weak_from_this()] {
+    if (auto self = weak.lock())
+      self->close();
   });
 }
 
@@ -434,6 +444,7 @@ void connection::close() noexcept {
   if (std::exchange(closed_, true))
     return;
   loop().cancel_deadline(watch_);
+  loop().cancel_deadline(last_call_);
   if (auto ended = std::move(session_))
     ended->closed();
   boost::system::error_code ignored;

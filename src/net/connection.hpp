@@ -85,6 +85,7 @@ private:
   void flush();
   void after_flush();
   [[nodiscard]] bool is_drained() const noexcept;
+  void call_last(std::int64_t deadline_ms);
 
   void watch();
   void on_watch();
@@ -124,6 +125,8 @@ private:
   std::int64_t frame_since_ms_ = no_frame;
   std::int64_t paused_since_ms_ = 0;
   deadline_queue::handle watch_;
+  deadline_queue::handle last_call_; // draining: then it is closed, whatever is owed
+  std::int64_t last_call_ms_ = INT64_MAX;
 };
 
 } // namespace cafka::net

@@ -57,7 +57,8 @@ struct listener::acceptor {
   deadline_queue::handle retry;
 };
 
-listener::listener(std::vector<event_loop*> loops, accepted_handler accepted) : loops_(std::move(loops)), accepted_(std::move(accepted)) {}
+listener::listener(std::vector<event_loop*> loops, accepted_handler accepted)
+    : loops_(std::move(loops)), accepted_(std::move(accepted)), accepted_on_(loops_.size()) {}
 
 listener::~listener() = default;
 
@@ -131,16 +132,27 @@ result<std::unique_ptr<listener::acceptor>> listener::bind(const tcp::endpoint& 
 void listener::accept(acceptor& from) {
   if (stopped_)
     return;
-  const auto index = next_loop_++ % loops_.size();
+  const auto index = choose_loop();
   from.socket.async_accept(loops_[index]->io(), [this, &from, index](const boost::system::error_code& failed, tcp::socket socket) {
     if (failed == asio::error::operation_aborted || stopped_)
       return;
     if (failed)
       return accept_failed(from, failed);
     is_short_of_descriptors_ = false;
-    accepted_(std::move(socket), index, from.tag);
+    ++accepted_on_[index]; // before its loop can count its end
+    if (!accepted_(std::move(socket), index, from.tag))
+      --accepted_on_[index];
     accept(from);
   });
+}
+
+std::size_t listener::choose_loop() {
+  std::vector<loop_choice::totals> totals;
+  for (std::size_t i = 0; i < loops_.size(); ++i) {
+    const auto& counted = loops_[i]->counters();
+    totals.push_back({counted.requests, counted.bytes_received + counted.bytes_sent, accepted_on_[i] - counted.connections_closed});
+  }
+  return choice_.choose(totals, loops_[0]->now_ms());
 }
 
 void listener::accept_failed(acceptor& from, const boost::system::error_code& why) {

@@ -1,8 +1,9 @@
-// Accepts connections on one or more addresses and spreads them over the shards, round robin. Acceptors live on the first event loop.
+// Accepts connections on one or more addresses and spreads them over the shards. Acceptors live on the first event loop.
 // Out of descriptors, it pauses instead of spinning: peers wait in the backlog. Past a limit on connections a new one is closed at once.
 #pragma once
 #include "base/error.hpp"
 #include "net/event_loop.hpp"
+#include "net/loop_choice.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
 #include <cstdint>
@@ -40,8 +41,9 @@ struct bound_endpoint {
 
 class listener {
 public:
-  // On the thread of loops[0]: the accepted socket belongs to `loops[index]`; `tag` is listen()'s.
-  using accepted_handler = std::function<void(boost::asio::ip::tcp::socket socket, std::size_t index, std::size_t tag)>;
+  // On the thread of loops[0]: the accepted socket belongs to `loops[index]`; `tag` is listen()'s. Whether it stays: then the loop counts it when
+  // it is closed.
+  using accepted_handler = std::function<bool(boost::asio::ip::tcp::socket socket, std::size_t index, std::size_t tag)>;
   listener(std::vector<event_loop*> loops, accepted_handler accepted);
   ~listener();
 
@@ -57,12 +59,14 @@ private:
   struct acceptor;
   result<std::unique_ptr<acceptor>> bind(const boost::asio::ip::tcp::endpoint& to, const std::string& shown, int backlog);
   void accept(acceptor& from);
+  std::size_t choose_loop();
   void accept_failed(acceptor& from, const boost::system::error_code& why);
 
   std::vector<event_loop*> loops_;
   accepted_handler accepted_;
   std::vector<std::unique_ptr<acceptor>> acceptors_;
-  std::size_t next_loop_ = 0;
+  loop_choice choice_;
+  std::vector<std::uint64_t> accepted_on_; // by loop, how many stayed
   bool stopped_ = false;
   bool is_short_of_descriptors_ = false;
 };

@@ -81,11 +81,12 @@ struct server::state : std::enable_shared_from_this<server::state> {
       return native::speaks_native(first_bytes) ? native::detect(first_bytes, host, {node, parked})
                                                 : kafka::detect(first_bytes, host, kafka_context, options.connection.max_frame_bytes);
     };
-    door = std::make_unique<listener>(
-        std::move(loops), [this](tcp::socket socket, std::size_t index, std::size_t tag) { welcome(std::move(socket), index, tag); });
+    door = std::make_unique<listener>(std::move(loops), [this](tcp::socket socket, std::size_t index, std::size_t tag) {
+      return welcome(std::move(socket), index, tag);
+    });
   }
 
-  void welcome(tcp::socket socket, std::size_t index, std::size_t tag);
+  bool welcome(tcp::socket socket, std::size_t index, std::size_t tag);
   void open(shard& on, tcp::socket socket, const asio::ip::address& from, std::size_t tag);
   void stop(std::function<void()> done);
   void stop_shard(shard& each);
@@ -108,20 +109,21 @@ struct server::state : std::enable_shared_from_this<server::state> {
 };
 
 // On the first shard.
-void server::state::welcome(tcp::socket socket, std::size_t index, std::size_t tag) {
+bool server::state::welcome(tcp::socket socket, std::size_t index, std::size_t tag) {
   boost::system::error_code failed;
   const auto remote = socket.remote_endpoint(failed);
   if (failed) // gone already
-    return;
+    return false;
   if (const auto why = census.enter(remote.address()); !why.empty()) {
     loop_counters::add(shards[0]->loop.counters().connections_refused);
     log.refused(remote.address().to_string(), why);
-    return;
+    return false;
   }
   auto& on = *shards[index];
   on.loop.post([self = shared_from_this(), &on, socket = std::move(socket), from = remote.address(), tag]() mutable {
     self->open(on, std::move(socket), from, tag);
   });
+  return true;
 }
 
 void server::state::open(shard& on, tcp::socket socket, const asio::ip::address& from, std::size_t tag) {

@@ -34,10 +34,11 @@ public:
   [[nodiscard]] virtual const std::string& listener_name() const noexcept = 0;
   // `bytes`: what the request holds until it is answered; counts against the connection's bound, past which no more is read.
   virtual request_ticket begin_request(std::size_t bytes) = 0;
-  // Exactly once per ticket; an empty message sends nothing (acks=0).
+  // Exactly once per ticket, unless it was refused; an empty message sends nothing (acks=0).
   virtual void respond(request_ticket ticket, outgoing message) = 0;
   // The peer did something wrong; the reason goes to the log, rate-limited. Nothing more is read; what was asked before is answered, in bounded
-  // time, then the connection is closed. `at`: the request that was wrong, if it had begun: it gets no response, and where they go out in order, none after it does.
+  // time, then the connection is closed: on return it may still be open. `at`: the request that was wrong, if it had begun: it gets no response, and
+  // where they go out in order, none after it does.
   virtual void refuse(std::string_view why, const request_ticket* at) = 0;
   virtual void session_threw(std::string_view what) = 0;
 };
@@ -50,9 +51,9 @@ public:
   session& operator=(const session&) = delete;
 
   [[nodiscard]] virtual response_order order() const noexcept = 0;
-  // One whole frame. An error closes the connection with that reason.
+  // One whole frame. An error refuses it with that reason.
   [[nodiscard]] virtual result<void> handle_frame(std::shared_ptr<frame_buffer> request) = 0;
-  // The server stops: answer now what is parked, and nothing new will come.
+  // The server stops, or the peer was refused: answer now what is parked and what would be; nothing new will come.
   virtual void finish_parked() = 0;
 
   // The connection is gone: nothing more is sent, parked work is dropped.

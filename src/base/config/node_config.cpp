@@ -405,6 +405,8 @@ result<topic_config> dynamic_topic_defaults(const node_config& base, const confi
 
 live_config dynamic_live_config(const node_config& base, const config_values& cluster_wide, const config_values& own) {
   live_config live{base.max_connections, base.max_connections_per_ip, base.producer_id_expiration_ms};
+  if (cluster_wide.empty() && own.empty())
+    return live;
   const auto settings = settings_with(base, cluster_wide, own);
   const auto read = [&](std::string_view key, std::int32_t& to) {
     if (const auto* text = settings.find(key))

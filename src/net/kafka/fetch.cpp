@@ -231,6 +231,8 @@ void start(const pending_ptr& fetch) {
     else if (fetch->rows[i].diverged.end_offset >= 0)
       wanted.max_wait_ms = 0; // news already
   }
+  if (session.is_finishing())
+    wanted.max_wait_ms = 0;
   auto operation = std::make_shared<fetch_operation>(
       session.loop(), session.node(), session.context().parked, std::move(wanted),
       [fetch](std::vector<fetch_outcome> outcomes) { fetch->session->enter([&] { answer(*fetch, std::move(outcomes)); }); });

@@ -51,6 +51,7 @@ call kafka_session::begin(const incoming& request, std::size_t more_bytes) {
 }
 
 void kafka_session::finish_parked() {
+  finishing_ = true;
   auto parked = fetches_; // finishing takes each out of the map
   for (auto& [sequence, operation] : parked)
     operation->finish();

@@ -82,6 +82,8 @@ public:
 
   // Long polls, by the sequence of their ticket.
   void add_fetch(const call& to, std::shared_ptr<fetch_operation> operation) { fetches_.emplace(to.ticket.sequence, std::move(operation)); }
+  // No fetch may wait any more.
+  [[nodiscard]] bool is_finishing() const noexcept { return finishing_; }
   void remove_fetch(const call& to) { fetches_.erase(to.ticket.sequence); }
 
 protected:
@@ -90,6 +92,7 @@ protected:
 private:
   const node_context& with_;
   const std::uint64_t max_fetch_bytes_;
+  bool finishing_ = false;
   std::unordered_map<std::uint64_t, std::shared_ptr<fetch_operation>> fetches_;
 };
 
