@@ -56,6 +56,7 @@ class _Passage:
         self.ended = False
         self._lock = threading.Lock()
         self._pumps = 2
+        self._deaf = bool(cut and cut.to_node and cut.after == 0)  # what the node answers from here on does not pass
         for from_, to, to_node in ((client, node, True), (node, client, False)):
             from_.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             threading.Thread(target=self._pump, args=(from_, to, cut if cut and cut.to_node == to_node else None), daemon=True).start()
@@ -64,8 +65,11 @@ class _Passage:
         left = cut.after if cut else None
         try:
             while left != 0 and (data := from_.recv(65536 if left is None else min(left, 65536))):
-                to.sendall(data)
                 left = None if left is None else left - len(data)
+                if cut and cut.to_node and left == 0:
+                    self._deaf = True  # before the node has the last byte, so its answer cannot overtake the cut
+                if to is self.node or not self._deaf:
+                    to.sendall(data)
             # cut only once there is a byte that is not to pass: else the other direction could be cut too early
             cut_now = left == 0 and (cut.to_node or from_.recv(1) != b"")
         except OSError:

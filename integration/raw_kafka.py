@@ -161,8 +161,8 @@ def metadata_body(topics, tags=NO_TAGS, auto_create=False):
     return (uvarint(0) if rows is None else array(rows)) + struct.pack(">??", auto_create, False) + tags
 
 
-def fetch_body(topic=None, offset=0, max_bytes=1 << 20, session=(0, -1), max_wait=0):
-    topics = [compact(topic) + array([struct.pack(">iiqiqi", 0, -1, offset, -1, -1, max_bytes) + NO_TAGS]) + NO_TAGS] if topic else []
+def fetch_body(topic=None, offset=0, max_bytes=1 << 20, session=(0, -1), max_wait=0, last_epoch=-1):
+    topics = [compact(topic) + array([struct.pack(">iiqiqi", 0, -1, offset, last_epoch, -1, max_bytes) + NO_TAGS]) + NO_TAGS] if topic else []
     return struct.pack(">iiiibii", -1, max_wait, 1, max_bytes, 0, *session) + array(topics) + array([]) + compact("") + NO_TAGS
 
 

@@ -269,6 +269,16 @@ def test_what_was_asked_before_a_wrong_request_is_answered(connection, made, wro
     assert connection.is_closed_by_peer()
 
 
+@pytest.mark.parametrize("last_epoch", [-1, 0], ids=["plain", "with-its-last-epoch"])
+def test_fetch_that_waits_before_a_wrong_request_is_answered_at_once(node, made, last_epoch):
+    with Connection(node.port, timeout=20) as connection:
+        assert connection.produce(made, 0, GOOD).code == 0
+        body = raw_kafka.fetch_body(made, 1, max_wait=60_000, last_epoch=last_epoch)
+        connection.socket.sendall(frame(header(raw_kafka.FETCH, 12, correlation=7) + body) + UNSERVED)
+        assert connection.answer(7).unpack("ih") == (0, 0)
+        assert connection.is_closed_by_peer()
+
+
 def test_error_that_has_no_response(connection, made):
     connection.send(raw_kafka.PRODUCE, 9, raw_kafka.produce_body(made, 0, batch([b"v"], crc=1), acks=0))
     assert connection.is_closed_by_peer()

@@ -133,6 +133,7 @@ result<void> node::parts::start() {
   start_shards();
   door = std::make_unique<gateway>(gateway::parts{config, directories.cluster_id, &image, &routes, {}, {}});
   std::vector<boost::asio::io_context*> loops;
+  loops.reserve(shards.size());
   for (auto& each : shards)
     loops.push_back(&each->io());
   auto options = net::server_options::from(*config);

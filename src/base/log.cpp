@@ -34,7 +34,7 @@ void write_log_line(log_level level, fmt::string_view format, fmt::format_args a
     fmt::memory_buffer line;
     fmt::vformat_to(std::back_inserter(line), format, arguments);
     logger->log(level_of(level), spdlog::string_view_t{line.data(), line.size()});
-  } catch (const std::bad_alloc&) { // what happened goes on without its line
+  } catch (const std::exception&) { // no memory, a full disk behind stderr: what happened goes on without its line
   }
 }
 

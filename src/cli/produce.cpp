@@ -68,7 +68,7 @@ public:
     const std::lock_guard hold{mutex_};
     if (!failed_.exchange(true) || number < first_number_) {
       first_number_ = number;
-      first_ = outcome.error();
+      first_ = outcome.error().cause();
     }
   }
   [[nodiscard]] bool failed() const noexcept { return failed_.load(std::memory_order_relaxed); }

@@ -131,6 +131,7 @@ int alter_partitions(admin& administrator, const options& given) {
   if (!assignment)
     return report(assignment.error(), usage);
   std::vector<client::new_partitions> wanted;
+  wanted.reserve(given.names.size());
   for (const auto& name : given.names)
     wanted.push_back({name, given.partitions, *assignment});
   auto outcomes = administrator.create_partitions(std::move(wanted), given.dry_run);
@@ -150,6 +151,7 @@ int alter_configs(admin& administrator, const options& given) {
   for (const auto& key : given.deleted_configs)
     changes.push_back({key, client::config_change::operation::remove, {}});
   std::vector<client::config_alteration> alterations;
+  alterations.reserve(given.names.size());
   for (const auto& name : given.names)
     alterations.push_back({{client::config_resource::kind::topic, name}, changes});
   auto outcomes = administrator.alter_configs(std::move(alterations), given.dry_run);

@@ -49,7 +49,7 @@ asio::awaitable<header_result> call(std::shared_ptr<core> on, native::RequestHea
       if (!is_retriable(last.code) && last.code != errc::not_controller)
         co_return tl::unexpected(last);
     } else {
-      last = answer.error();
+      last = answer.error().cause();
       if (last.code == errc::cancelled || last.code == errc::bad_argument || last.code == errc::unsupported_version)
         co_return tl::unexpected(last);
       if (answer.error().sent && kind == call_kind::change) {
@@ -298,6 +298,7 @@ asio::awaitable<result<std::vector<deleted_records>>> delete_records_on(std::sha
   auto timeout = on->config().request_timeout;
   delete_question question{asked, timeout};
   std::vector<topic_partition> about;
+  about.reserve(asked.size());
   for (auto& one : asked)
     about.push_back(std::move(one.where));
   co_await ask_leaders(std::move(on), std::move(about), steady_clock::now() + timeout, question);

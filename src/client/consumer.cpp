@@ -143,6 +143,7 @@ void consumer::state::pause(const std::vector<topic_partition>& partitions, bool
 std::vector<topic_partition> consumer::state::assignment() const {
   std::lock_guard lock{mutex_};
   std::vector<topic_partition> all;
+  all.reserve(partitions_.size());
   for (const auto& one : partitions_)
     all.push_back(one->where);
   std::sort(all.begin(), all.end());

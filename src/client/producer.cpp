@@ -121,6 +121,7 @@ void producer::state::accept_or_wait(const outgoing_record& record, delivery_cal
   auto accepted = accept(record, callback);
   if (accepted)
     return;
+  bool waits = false;
   if (accepted.error().code == errc::too_many_requests) {
     std::lock_guard lock{mutex_};
     if (accepting_ && line_.size() < config_.max_waiting_sends) {
@@ -132,9 +133,10 @@ void producer::state::accept_or_wait(const outgoing_record& record, delivery_cal
       ++statistics_.records_accepted;
       admit_waiting(); // room may have come between
       wake_wanted_ = true;
+      waits = true;
     }
   }
-  if (callback)
+  if (!waits)
     return std::move(callback)(tl::unexpected(delivery_error{accepted.error(), false}));
   wake();
 }
@@ -143,15 +145,12 @@ void producer::state::wait_for_room(completion<void> handler) {
   if (core_->gone())
     return refuse<result<void>>(*core_, std::move(handler), tl::unexpected(closed_error()));
   user_completion<void> user{std::move(handler), core_->executor()};
-  {
-    std::lock_guard lock{mutex_};
-    if (accepting_ && (!has_room(record_overhead) || !line_.empty() || buffered_bytes_ > config_.buffer_memory_bytes / 2)) {
-      room_waiters_.push_back(std::move(user));
-    }
-  }
-  if (!user)
+  std::unique_lock lock{mutex_};
+  if (accepting_ && (!has_room(record_overhead) || !line_.empty() || buffered_bytes_ > config_.buffer_memory_bytes / 2)) {
+    room_waiters_.push_back(std::move(user));
+    lock.unlock();
     return wake();
-  std::lock_guard lock{mutex_};
+  }
   user(accepting_ ? result<void>{} : tl::unexpected(error{errc::cancelled, "the producer was closed"}));
 }
 

@@ -67,6 +67,7 @@ struct delivery {
 struct delivery_error : error {
   // false: certainly not in the log, and never will be. true: unknown; it may be there, or may still arrive.
   bool may_be_written = false;
+  [[nodiscard]] const error& cause() const noexcept { return *this; }
 };
 using delivery_result = tl::expected<delivery, delivery_error>;
 

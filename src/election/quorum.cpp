@@ -266,6 +266,7 @@ void quorum::become_leader(std::int64_t now_ms, effects& out) {
 void quorum::become_resigned(std::int64_t now_ms, effects& out) {
   // The most caught-up first: it wins at once.
   std::vector<const peer*> order;
+  order.reserve(peers_.size());
   for (const auto& [id, known] : peers_)
     order.push_back(&known);
   std::stable_sort(order.begin(), order.end(),

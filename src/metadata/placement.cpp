@@ -38,6 +38,7 @@ std::vector<candidate*> leader_round(std::vector<candidate>& all, std::size_t ra
       order.emplace_back(taken[one.rack]++, one.rack, &one);
   std::sort(order.begin(), order.end());
   std::vector<candidate*> round;
+  round.reserve(order.size());
   for (const auto& entry : order)
     round.push_back(std::get<candidate*>(entry));
   return round;

@@ -75,6 +75,7 @@ struct server::state : std::enable_shared_from_this<server::state> {
     for (auto* io : contexts)
       shards.push_back(std::make_unique<shard>(*io, *options.time));
     std::vector<event_loop*> loops;
+    loops.reserve(shards.size());
     for (auto& each : shards)
       loops.push_back(&each->loop);
     detect = [this](byte_span first_bytes, session_host& host) {
@@ -159,6 +160,7 @@ void server::state::stop_shard(shard& each) {
   each.stopping = true;
   const auto deadline = each.loop.now_ms() + options.drain_ms;
   std::vector<std::shared_ptr<connection>> open;
+  open.reserve(each.connections.size());
   for (auto& [key, connection] : each.connections)
     open.push_back(connection);
   if (open.empty())

@@ -388,6 +388,40 @@ CAF_TEST(old records stay until it is time to look for them) {
   CAF_CHECK_EQUAL(time.wall_ms(), made_ms + 120'000);
 }
 
+CAF_TEST(old records that could not be removed are tried again soon) {
+  partition_settings made;
+  made.log.retention_ms = 1000;
+  settings = std::make_shared<const partition_settings>(made);
+  environment->retention_check_interval_ms = 60'000;
+  auto aut = leading_partition();
+  produce(aut, acks, "v");
+  sched.run();
+  int tries = 0;
+  files.set_plan([&](const operation& what) {
+    if (what.kind != operation_kind::create || !what.path.ends_with(".log"))
+      return fault::none;
+    ++tries;
+    return fault::too_many_files;
+  });
+  const auto look_after = [&](std::int64_t ms) {
+    time.advance(ms);
+    caf::anon_send(aut, partition_order{maintain{}});
+    sched.run();
+    return marks->log_start_offset.load();
+  };
+  CAF_CHECK_EQUAL(look_after(60'000), 0);
+  const auto per_look = tries; // closing other files is tried as well
+  CAF_CHECK_GREATER(per_look, 0);
+  CAF_CHECK_EQUAL(marks->maintenance_due_ms.load(), time.wall_ms() + 1000);
+  CAF_CHECK_EQUAL(look_after(999), 0);
+  CAF_CHECK_EQUAL(tries, per_look);
+  CAF_CHECK_EQUAL(look_after(1), 0);
+  CAF_CHECK_EQUAL(tries, 2 * per_look);
+  files.set_plan({});
+  CAF_CHECK_EQUAL(look_after(1000), 1);
+  CAF_CHECK(failures.empty());
+}
+
 CAF_TEST(data that no acknowledgement waits for is flushed in time) {
   settings = with_durability(storage::durability_mode::replicated);
   auto aut = leading_partition();

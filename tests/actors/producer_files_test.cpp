@@ -241,6 +241,21 @@ CAF_TEST(earlier batches that are damaged or of another snapshot are passed over
   CAF_CHECK_EQUAL(reports, "");
 }
 
+CAF_TEST(a snapshot parted from its earlier batches by a power loss is not trusted later either) {
+  reopen();
+  fill(20);
+  const auto earlier = earlier_batches();
+  must(one.log->roll(start_ms));
+  must(one.flush());
+  CAF_REQUIRE(exists(20));
+  must(disk.remove(segment_path(directory, 20, ".sequences")));
+  must(one.open(options_with(false, 0))); // as if the recovery point had not been written yet
+  CAF_CHECK(earlier_batches() == earlier);
+  reopen(); // by now it has
+  CAF_REQUIRE_EQUAL(one.log->flushed_end_offset(), 20);
+  CAF_CHECK(earlier_batches() == earlier);
+}
+
 CAF_TEST(void snapshots are removed and the one before holds) {
   reopen();
   fill(20);

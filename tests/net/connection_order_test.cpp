@@ -169,3 +169,18 @@ CAF_TEST(what is owed at a refusal is waited for in bounds) {
   one.loop.expire_deadlines();
   CAF_CHECK(one.is_closed());
 }
+
+CAF_TEST(a refusal gives back what has come of a later request) {
+  one_connection one;
+  one.send("one");
+  one.send("two");
+  const auto later = one_connection::frame_of(std::string(100'000, 'x'));
+  boost::asio::write(one.peer, boost::asio::buffer(later.data(), later.size() / 2));
+  one.run_until_waiting(2);
+  for (int patience = 20'000; patience > 0 && one.opened->held_bytes() < later.size() / 4; --patience)
+    one.io.run_one_for(std::chrono::milliseconds(1));
+  CAF_REQUIRE_GREATER_OR_EQUAL(one.opened->held_bytes(), later.size() / 4);
+  one.speaker->refuse(1);
+  CAF_CHECK(!one.is_closed());
+  CAF_CHECK_LESS_OR_EQUAL(one.opened->held_bytes(), 1'024u); // of the two requests
+}

@@ -33,6 +33,7 @@ result<std::vector<std::vector<node_id>>> assignment_of(const std::vector<create
   if (!by_number.empty() && (by_number.begin()->first != 0 || by_number.rbegin()->first != static_cast<std::int32_t>(from.size()) - 1))
     return fail(errc::invalid_replica_assignment, "partitions should be a consecutive 0-based integer sequence");
   std::vector<std::vector<node_id>> assignment;
+  assignment.reserve(by_number.size());
   for (const auto& [number, brokers] : by_number)
     assignment.push_back(*brokers);
   return assignment;
@@ -88,6 +89,7 @@ std::vector<delete_topics_request::topic> topics_of(const delete_topics_request&
   if (version >= 6)
     return request.topics;
   std::vector<delete_topics_request::topic> topics;
+  topics.reserve(request.topic_names.size());
   for (const auto name : request.topic_names)
     topics.push_back({name, {}});
   return topics;
@@ -112,6 +114,7 @@ void answer(kafka_session& session, const create_topics_request& request, const 
   if (topics.empty())
     return session.reply(to, response);
   std::vector<std::string> names;
+  names.reserve(topics.size());
   for (const auto& topic : topics)
     names.push_back(topic.name);
   auto finish = [&session, to, response = std::move(response), configs = std::move(configs),
