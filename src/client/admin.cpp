@@ -1,6 +1,7 @@
 #include "client/admin.hpp"
 
 #include "client/internal/by_leader.hpp"
+#include "client/internal/by_node.hpp"
 
 #include <algorithm>
 
@@ -394,6 +395,12 @@ void admin::start_describe_log_dirs(const shared& on, completion<std::vector<log
 void admin::start_describe_cluster(const shared& on, completion<cluster_description> handler) {
   run_operation<cluster_description>(on, describe_cluster_on(on), std::move(handler));
 }
+void admin::start_describe_nodes(const shared& on, std::vector<node_id> nodes, completion<std::vector<node_description>> handler) {
+  run_operation<std::vector<node_description>>(on, describe_nodes_on(on, std::move(nodes)), std::move(handler));
+}
+void admin::start_describe_apis(const shared& on, std::vector<node_id> nodes, completion<std::vector<node_apis>> handler) {
+  run_operation<std::vector<node_apis>>(on, describe_apis_on(on, std::move(nodes)), std::move(handler));
+}
 
 result<std::vector<topic_outcome>> admin::create_topics(std::vector<new_topic> topics, bool validate_only) {
   return block_on<std::vector<topic_outcome>>(
@@ -435,6 +442,13 @@ result<std::vector<log_directory>> admin::describe_log_dirs() {
 }
 result<cluster_description> admin::describe_cluster() {
   return block_on<cluster_description>(*core_, [&](auto handler) { start_describe_cluster(core_, std::move(handler)); });
+}
+result<std::vector<node_description>> admin::describe_nodes(std::vector<node_id> nodes) {
+  return block_on<std::vector<node_description>>(*core_,
+                                                 [&](auto handler) { start_describe_nodes(core_, std::move(nodes), std::move(handler)); });
+}
+result<std::vector<node_apis>> admin::describe_apis(std::vector<node_id> nodes) {
+  return block_on<std::vector<node_apis>>(*core_, [&](auto handler) { start_describe_apis(core_, std::move(nodes), std::move(handler)); });
 }
 
 } // namespace cafka::client

@@ -84,6 +84,43 @@ struct log_directory {
   std::vector<replica> replicas = {};
 };
 
+// What a node says of itself in its hello.
+struct server_software {
+  std::string name = {};           // "cafka 0.1.0"
+  std::uint32_t native_version = 0; // of the native protocol, the highest that both sides speak
+};
+
+struct node_description {
+  broker node = {};
+  result<server_software> software = {}; // or why the node could not be asked
+};
+
+// Of Kafka's protocol, as ApiVersions tells them.
+struct kafka_api {
+  std::int16_t key = -1;
+  std::string name = {}; // "Produce"
+  std::int16_t min_version = 0;
+  std::int16_t max_version = 0;
+  bool operator==(const kafka_api&) const = default;
+};
+
+struct finalized_feature {
+  std::string name = {};
+  std::int16_t level = 0;
+  bool operator==(const finalized_feature&) const = default;
+};
+
+struct api_list {
+  std::vector<kafka_api> apis = {}; // by key
+  std::vector<finalized_feature> features = {};
+  std::int64_t features_epoch = -1; // offset in the metadata log
+};
+
+struct node_apis {
+  broker node = {};
+  result<api_list> served = {}; // or why the node could not be asked
+};
+
 struct offset_query {
   topic_partition where = {};
   // earliest, latest, timestamp, or max_timestamp below.
@@ -196,6 +233,20 @@ public:
   }
   result<std::vector<log_directory>> describe_log_dirs();
 
+  // Each of `nodes`, or of all if it is empty, asked by itself and all at once: one that does not answer fails alone.
+  template <class CompletionToken>
+  auto async_describe_nodes(std::vector<node_id> nodes, CompletionToken&& token) {
+    return initiate<std::vector<node_description>>(&admin::start_describe_nodes, token, std::move(nodes));
+  }
+  result<std::vector<node_description>> describe_nodes(std::vector<node_id> nodes = {});
+
+  // The APIs of Kafka's protocol that each node serves; nodes as for describe_nodes.
+  template <class CompletionToken>
+  auto async_describe_apis(std::vector<node_id> nodes, CompletionToken&& token) {
+    return initiate<std::vector<node_apis>>(&admin::start_describe_apis, token, std::move(nodes));
+  }
+  result<std::vector<node_apis>> describe_apis(std::vector<node_id> nodes = {});
+
 private:
   using shared = std::shared_ptr<core>;
   template <class T, class Start, class CompletionToken, class... Arguments>
@@ -217,6 +268,8 @@ private:
   static void start_delete_records(const shared&, std::vector<records_to_delete>, completion<std::vector<deleted_records>>);
   static void start_describe_log_dirs(const shared&, completion<std::vector<log_directory>>);
   static void start_describe_cluster(const shared&, completion<cluster_description>);
+  static void start_describe_nodes(const shared&, std::vector<node_id>, completion<std::vector<node_description>>);
+  static void start_describe_apis(const shared&, std::vector<node_id>, completion<std::vector<node_apis>>);
 
   shared core_;
 };

@@ -162,3 +162,58 @@ CAF_TEST(offsets come from each leader) {
   CAF_CHECK_EQUAL(told->at(2).offset.error().code, errc::unknown_topic_or_partition);
   CAF_CHECK_EQUAL(told->at(3).offset.error().code, errc::unknown_topic_or_partition);
 }
+
+CAF_TEST(each node says what it runs and one that is down fails alone) {
+  test::fake_cluster server{3};
+  cluster where{quick(server.bootstrap())};
+  admin to{where};
+  server.stop(2);
+  auto nodes = to.describe_nodes();
+  CAF_REQUIRE(nodes);
+  CAF_REQUIRE_EQUAL(nodes->size(), 3u);
+  CAF_CHECK_EQUAL(nodes->at(0).node.id, 1);
+  CAF_CHECK_EQUAL(nodes->at(0).software->name, "fake 1");
+  CAF_CHECK_EQUAL(nodes->at(0).software->native_version, 1u);
+  CAF_CHECK_EQUAL(nodes->at(1).software.error().code, errc::broker_not_available);
+  CAF_CHECK(nodes->at(1).software.error().detail.find("cannot connect to 127.0.0.1:") != std::string::npos);
+  CAF_CHECK_EQUAL(nodes->at(2).software->name, "fake 3");
+}
+
+CAF_TEST(each node says which APIs it serves) {
+  test::fake_cluster server{3};
+  cluster where{quick(server.bootstrap())};
+  admin to{where};
+  server.on_request([](node_id node, const native::RequestHeader& request) -> verdict {
+    return request.has_describe_apis() && node == 3 ? verdict{fate::refuse, errc::unsupported_version} : verdict{};
+  });
+  auto all = to.describe_apis();
+  CAF_REQUIRE(all);
+  CAF_REQUIRE_EQUAL(all->size(), 3u);
+  const api_list expected{{{1, "Fetch", 4, 2}}, {{"metadata.version", 7}}, 42};
+  CAF_CHECK(all->at(1).served->apis == expected.apis);
+  CAF_CHECK(all->at(1).served->features == expected.features);
+  CAF_CHECK_EQUAL(all->at(1).served->features_epoch, expected.features_epoch);
+  CAF_CHECK_EQUAL(all->at(2).served.error().code, errc::unsupported_version);
+
+  auto some = to.describe_apis({9, 2, 2});
+  CAF_REQUIRE(some);
+  CAF_REQUIRE_EQUAL(some->size(), 2u);
+  CAF_CHECK(some->at(0).served);
+  CAF_CHECK_EQUAL(some->at(1).node.id, 9);
+  CAF_CHECK_EQUAL(some->at(1).served.error().code, errc::broker_id_not_registered);
+  CAF_CHECK(some->at(1).served.error().detail.find("it has 1, 2, 3") != std::string::npos);
+}
+
+CAF_TEST(a node that does not answer does not hold up the others) {
+  test::fake_cluster server{2};
+  auto config = quick(server.bootstrap());
+  config.request_timeout = 200ms;
+  cluster where{config};
+  server.on_request([](node_id node, const native::RequestHeader& request) -> verdict {
+    return request.has_describe_apis() && node == 1 ? verdict{fate::ignore} : verdict{};
+  });
+  auto all = admin{where}.describe_apis();
+  CAF_REQUIRE(all);
+  CAF_CHECK_EQUAL(all->at(0).served.error().code, errc::request_timed_out);
+  CAF_CHECK(all->at(1).served);
+}

@@ -216,6 +216,8 @@ private:
         list_offsets(header->list_offsets(), answer);
       if (header->has_create_topics())
         create_topics(header->create_topics(), answer);
+      if (header->has_describe_apis())
+        describe_apis(answer);
     }
     if (header->has_produce())
       cluster_.wake_fetches();
@@ -232,6 +234,20 @@ private:
     body->set_node_id(id_);
     body->set_cluster_id("fake");
     body->set_max_frame_bytes(100 << 20);
+    body->set_server_software("fake " + std::to_string(id_));
+  }
+
+  void describe_apis(response_header& answer) const {
+    auto* body = answer.mutable_describe_apis();
+    auto* api = body->add_apis();
+    api->set_key(1);
+    api->set_name("Fetch");
+    api->set_min_version(4);
+    api->set_max_version(id_);
+    auto* feature = body->add_finalized_features();
+    feature->set_name("metadata.version");
+    feature->set_level(7);
+    body->set_finalized_features_epoch(42);
   }
 
   void metadata(const native::MetadataRequest& request, response_header& answer) const {

@@ -1,5 +1,6 @@
 #define CAF_SUITE native_session
 #include "harness.hpp"
+#include "net/kafka/versions.hpp"
 
 #include <caf/test/unit_test.hpp>
 
@@ -251,6 +252,49 @@ CAF_TEST(configs are altered and described) {
   CAF_CHECK(described.resources(0).entries(1).sensitive());
   CAF_CHECK_EQUAL(described.resources(1).error().code(), 3);
   CAF_CHECK_EQUAL(described.resources(2).error().code(), 42);
+}
+
+CAF_TEST(the log directories of a node are described) {
+  harness h;
+  h.service.log_dirs = {{"/data/a", errc::none, {{{"events", 3}, 77}}, 1000, 400}, {"/data/b", errc::kafka_storage_error, {}, -1, -1}};
+  auto client = h.connect();
+  wire::RequestHeader header;
+  header.mutable_describe_log_dirs();
+  const auto answer = h.ask(client, header).header;
+  const auto& directories = answer.describe_log_dirs().directories();
+  CAF_REQUIRE_EQUAL(directories.size(), 2);
+  CAF_CHECK_EQUAL(directories[0].path(), "/data/a");
+  CAF_CHECK_EQUAL(directories[0].usable_bytes(), 400);
+  CAF_CHECK_EQUAL(directories[0].partitions(0).partition(), 3);
+  CAF_CHECK_EQUAL(directories[0].partitions(0).size_bytes(), 77);
+  CAF_CHECK_EQUAL(directories[1].error().code(), 56);
+}
+
+CAF_TEST(the APIs are those that ApiVersions is answered) {
+  harness h;
+  auto client = h.connect();
+  wire::RequestHeader header;
+  header.mutable_describe_apis();
+  const auto answer = h.ask(client, header).header;
+  const auto& apis = answer.describe_apis();
+  const auto image = h.service.image();
+  const auto served = net::kafka::served_versions(*image);
+  CAF_REQUIRE_EQUAL(static_cast<std::size_t>(apis.apis_size()), served.api_keys.size());
+  for (int i = 0; i < apis.apis_size(); ++i) {
+    const auto& expected = served.api_keys[static_cast<std::size_t>(i)];
+    CAF_CHECK_EQUAL(apis.apis(i).key(), expected.api_key);
+    CAF_CHECK_EQUAL(apis.apis(i).min_version(), expected.min_version);
+    CAF_CHECK_EQUAL(apis.apis(i).max_version(), expected.max_version);
+    CAF_CHECK(!apis.apis(i).name().empty());
+  }
+  CAF_CHECK_EQUAL(apis.apis(0).name(), "Produce");
+  CAF_CHECK_EQUAL(apis.finalized_features_epoch(), image->offset());
+  CAF_REQUIRE_EQUAL(static_cast<std::size_t>(apis.finalized_features_size()), served.finalized_features.size());
+  for (int i = 0; i < apis.finalized_features_size(); ++i) {
+    CAF_CHECK_EQUAL(apis.finalized_features(i).name(), served.finalized_features[static_cast<std::size_t>(i)].name);
+    CAF_CHECK_EQUAL(apis.finalized_features(i).level(), served.finalized_features[static_cast<std::size_t>(i)].max_version_level);
+  }
+  CAF_CHECK(net::kafka::name_of_api(1000).empty());
 }
 
 CAF_TEST(answers come as they are ready and find their requests) {

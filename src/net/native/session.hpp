@@ -71,6 +71,7 @@ private:
   void alter_configs(const request_header& request, const call& to);
   void describe_configs(const request_header& request, const call& to);
   void describe_log_dirs(const call& to);
+  void describe_apis(const call& to);
 
   node_context with_;
   bool greeted_ = false;

@@ -1,6 +1,7 @@
-// Requests about topics, brokers and configs: what the image answers on the spot, and what goes to the controller.
+// Requests about topics, brokers, configs and the APIs of Kafka: what the image answers on the spot, and what goes to the controller.
 #include "net/endpoints.hpp"
 #include "net/gather.hpp"
+#include "net/kafka/versions.hpp"
 #include "net/native/wire.hpp"
 
 #include <algorithm>
@@ -290,6 +291,27 @@ void native_session::describe_log_dirs(const call& to) {
       }
     });
   }));
+}
+
+void native_session::describe_apis(const call& to) {
+  const auto image = with_.node.image();
+  const auto served = kafka::served_versions(*image);
+  reply(to, [&](wire::ResponseHeader& header) {
+    auto& response = *header.mutable_describe_apis();
+    for (const auto& each : served.api_keys) {
+      auto& api = *response.add_apis();
+      api.set_key(each.api_key);
+      api.set_name(std::string(kafka::name_of_api(each.api_key)));
+      api.set_min_version(each.min_version);
+      api.set_max_version(each.max_version);
+    }
+    for (const auto& each : served.finalized_features) {
+      auto& feature = *response.add_finalized_features();
+      feature.set_name(each.name);
+      feature.set_level(each.max_version_level);
+    }
+    response.set_finalized_features_epoch(served.finalized_features_epoch);
+  });
 }
 
 } // namespace cafka::net::native
