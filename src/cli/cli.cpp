@@ -43,6 +43,7 @@ int parse_and_run(int argc, char** argv, const start_function& start) {
   add_offsets(app, chosen);
   add_config(app, chosen);
   add_log(app, chosen);
+  add_cluster(app, chosen);
   add_version(app, chosen);
   try {
     app.parse(argc, argv);
