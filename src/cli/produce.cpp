@@ -1,18 +1,17 @@
 // `cafka produce`: each line of standard input, or of files, becomes a record.
 #include "cli/command.hpp"
+#include "cli/delivery_tally.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/line_source.hpp"
 #include "cli/progress.hpp"
 #include "cli/record_format.hpp"
 #include "client/producer.hpp"
 
-#include <atomic>
 #include <cerrno>
 #include <cinttypes>
 #include <cstring>
 #include <fcntl.h>
 #include <memory>
-#include <mutex>
 
 namespace cafka::cli {
 
@@ -48,44 +47,6 @@ struct options {
   bool no_create = false;
   bool quiet = false;
   bool print_offsets = false;
-};
-
-// What became of the records. Callbacks come from the cluster's thread.
-class tally {
-public:
-  explicit tally(bool print_offsets) : print_offsets_(print_offsets) {}
-
-  void settle(const client::delivery_result& outcome, std::uint64_t number) {
-    if (outcome) {
-      delivered.fetch_add(1, std::memory_order_relaxed);
-      if (print_offsets_) { // at once: whoever reads this waits for it
-        std::printf("%" PRId32 " %" PRId64 "\n", outcome->partition, outcome->offset);
-        std::fflush(stdout);
-      }
-      return;
-    }
-    (outcome.error().may_be_written ? unknown : lost).fetch_add(1, std::memory_order_relaxed);
-    const std::lock_guard hold{mutex_};
-    if (!failed_.exchange(true) || number < first_number_) {
-      first_number_ = number;
-      first_ = outcome.error().cause();
-    }
-  }
-  [[nodiscard]] bool failed() const noexcept { return failed_.load(std::memory_order_relaxed); }
-  // Of the first record, in the order of the input, that failed.
-  [[nodiscard]] std::string first_failure() const {
-    const std::lock_guard hold{mutex_};
-    return "record " + std::to_string(first_number_) + ": " + explain(first_);
-  }
-
-  std::atomic<std::uint64_t> delivered{0}, lost{0}, unknown{0};
-
-private:
-  const bool print_offsets_;
-  mutable std::mutex mutex_;
-  std::atomic<bool> failed_{false};
-  std::uint64_t first_number_ = 0;
-  error first_;
 };
 
 // Options made ready: escapes resolved, records' constant parts.
@@ -163,7 +124,7 @@ result<void> find_topic(client::admin& administrator, const options& given) {
 
 class feeder {
 public:
-  feeder(const options& given, const plan& prepared, client::producer& producer, std::shared_ptr<tally> counts)
+  feeder(const options& given, const plan& prepared, client::producer& producer, std::shared_ptr<delivery_tally> counts)
       : given_(given),
         prepared_(prepared),
         producer_(producer),
@@ -208,8 +169,14 @@ private:
       record.value = value;
     record.headers = prepared_.headers;
     record.timestamp = given_.timestamp;
-    auto sent = producer_.send(
-        record, [counts = counts_, number = number_ + 1](client::delivery_result outcome) { counts->settle(outcome, number); });
+    auto sent =
+        producer_.send(record, [counts = counts_, number = number_ + 1, print = given_.print_offsets](client::delivery_result outcome) {
+          counts->settle(outcome, number);
+          if (print && outcome) { // at once: whoever reads this waits for it
+            std::printf("%" PRId32 " %" PRId64 "\n", outcome->partition, outcome->offset);
+            std::fflush(stdout);
+          }
+        });
     if (!sent)
       return fail(sent.error().code, source.name() + ':' + std::to_string(source.line()) + ": " + sent.error().detail);
     ++number_;
@@ -220,7 +187,7 @@ private:
   const options& given_;
   const plan& prepared_;
   client::producer& producer_;
-  std::shared_ptr<tally> counts_;
+  std::shared_ptr<delivery_tally> counts_;
   progress progress_;
   std::uint64_t number_ = 0;
 };
@@ -242,26 +209,6 @@ result<void> feed_all(feeder& records, const options& given, const plan& prepare
   return {};
 }
 
-int report_outcome(const tally& counts, const result<void>& input, const feeder& records) {
-  const auto lost = counts.lost.load(), unknown = counts.unknown.load(), delivered = counts.delivered.load();
-  const bool was_interrupted = interrupt_guard::requested();
-  if (counts.failed())
-    report(counts.first_failure());
-  if (!input)
-    report(input.error());
-  if (!counts.failed() && input && !was_interrupted)
-    return success;
-  std::fprintf(stderr, "cafka: %s%" PRIu64 " records acknowledged, %" PRIu64 " certainly not written, %" PRIu64 " unknown\n",
-               was_interrupted ? "interrupted; " : "", delivered, lost, unknown);
-  if (unknown != 0)
-    return unknown_outcome;
-  if (lost != 0)
-    return not_written;
-  if (!input)
-    return records.accepted() == 0 && input.error().code == errc::bad_argument ? failure : not_written;
-  return interrupted;
-}
-
 int produce(const options& given) {
   plan prepared;
   if (auto ready = read_plan(given, prepared); !ready)
@@ -271,13 +218,13 @@ int produce(const options& given) {
   client::admin administrator{where};
   if (auto there = find_topic(administrator, given); !there)
     return report(there.error());
-  auto counts = std::make_shared<tally>(given.print_offsets);
+  auto counts = std::make_shared<delivery_tally>();
   client::producer producer{where, prepared.config};
   feeder records{given, prepared, producer, counts};
   const auto input = feed_all(records, given, prepared);
   producer.close(prepared.config.delivery_timeout + client::milliseconds{1'000});
   records.finish();
-  return report_outcome(*counts, input, records);
+  return report_deliveries(*counts, input, records.accepted());
 }
 
 } // namespace
