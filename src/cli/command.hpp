@@ -21,6 +21,7 @@ void add_offsets(CLI::App& app, action& chosen);
 void add_config(CLI::App& app, action& chosen);
 void add_log(CLI::App& app, action& chosen);
 void add_cluster(CLI::App& app, action& chosen);
+void add_perf(CLI::App& app, action& chosen);
 
 struct connect_options {
   std::string bootstrap_servers = "127.0.0.1:9092";
