@@ -87,6 +87,28 @@ def test_ctrl_c_counts_what_was_acknowledged(node, measured):
     assert len(values_of(node, measured)) == int(total[1]) > 0
 
 
+def test_a_stall_is_seen(new_node):
+    node = new_node().start()
+    node.cafka("topic", "create", "t")
+    sending = subprocess.Popen([CAFKA, "perf", "produce", "t", "--records", "1000000", "--record-bytes", "10", "--throughput", "500", "-b", node.address],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        assert LINE.fullmatch(sending.stdout.readline().decode().rstrip("\n"))
+        node.process.send_signal(signal.SIGSTOP)
+        while int(LINE.fullmatch(sending.stdout.readline().decode().rstrip("\n"))[1]) != 0:
+            pass
+        node.process.send_signal(signal.SIGCONT)
+        sending.send_signal(signal.SIGINT)
+        out, _ = sending.communicate(timeout=60)
+    finally:
+        node.process.send_signal(signal.SIGCONT)
+        sending.kill()
+        sending.wait()
+    assert sending.returncode == 130
+    total = total_of(out)
+    assert float(total[6]) >= 1000 and len(values_of(node, "t")) == int(total[1])
+
+
 def test_records_that_are_refused(node, topic):
     node.cafka("topic", "create", topic, "--config", "max.message.bytes=1000")
     done = node.cafka("perf", "produce", topic, "--records", "3", "--record-bytes", "5000", check=False)
