@@ -1,10 +1,11 @@
 // The messages between this node's actors, and the typed interfaces that take them. All of these stay inside the process: they carry
-// sinks, files and buffers, which is why they are "unsafe" for CAF, i.e. not serializable. The type-id block is append-only all the same.
+// sinks, files and buffers, which is why they are "unsafe" for CAF, i.e. not serializable. What crosses to other nodes is in wire.hpp.
 // One message goes in and one call comes out per partition and request; rare orders share one variant, so that matching stays short.
 #pragma once
 #include "actors/partition_marks.hpp"
 #include "actors/partition_settings.hpp"
 #include "actors/replies.hpp"
+#include "actors/wire.hpp"
 #include "metadata/controller.hpp"
 #include "metadata/image.hpp"
 #include "replication/producer_state.hpp"
@@ -20,6 +21,10 @@
 #include <string>
 #include <variant>
 #include <vector>
+
+namespace cafka::net::links {
+struct new_link;
+}
 
 namespace cafka::actors {
 
@@ -275,9 +280,40 @@ struct metadata_request {
 using metadata_actor =
     caf::typed_actor<caf::result<void>(metadata_request), caf::result<void>(flush_outcome), caf::result<void>(caf::tick_atom)>;
 
+// -- to the links, and from them --------------------------------------------------------------------------------------
+
+struct link_up {
+  node_id id = no_node;
+  uuid incarnation_id;
+  uuid directory_id;
+  std::int16_t wire_version = 0;
+  caf::actor peer; // its node_links
+};
+struct link_down {
+  node_id id = no_node;
+  uuid incarnation_id;
+};
+// Nobody listens where that node should be: its process is gone.
+struct link_refused {
+  node_id id = no_node;
+};
+struct link_event {
+  std::variant<link_up, link_down, link_refused> what;
+};
+
+// A socket on which the greetings are over; whoever takes the message takes the socket.
+struct greeted {
+  std::shared_ptr<net::links::new_link> made;
+};
+struct links_order {
+  std::variant<std::monostate, greeted, link_refused> what;
+};
+
+using links_actor = caf::typed_actor<caf::result<void>(links_order), caf::result<void>(peer_card), caf::result<void>(caf::tick_atom)>;
+
 } // namespace cafka::actors
 
-CAF_BEGIN_TYPE_ID_BLOCK(cafka, caf::first_custom_type_id)
+CAF_BEGIN_TYPE_ID_BLOCK(cafka, caf::id_block::cafka_wire::end)
 CAF_ADD_TYPE_ID(cafka, (cafka::actors::produce_request))
 CAF_ADD_TYPE_ID(cafka, (cafka::actors::fetch_request))
 CAF_ADD_TYPE_ID(cafka, (cafka::actors::partition_query))
@@ -295,6 +331,8 @@ CAF_ADD_TYPE_ID(cafka, (cafka::actors::flusher_actor))
 CAF_ADD_TYPE_ID(cafka, (cafka::actors::opener_actor))
 CAF_ADD_TYPE_ID(cafka, (cafka::actors::broker_actor))
 CAF_ADD_TYPE_ID(cafka, (cafka::actors::metadata_actor))
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::links_order))
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::links_actor))
 CAF_END_TYPE_ID_BLOCK(cafka)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::produce_request)
@@ -308,3 +346,4 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::open_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::open_outcome)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::broker_order)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::metadata_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::links_order)

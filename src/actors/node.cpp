@@ -12,6 +12,7 @@
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/init_global_meta_objects.hpp>
+#include <caf/io/middleman.hpp>
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 
@@ -372,6 +373,8 @@ bool node::stop() { return parts_->stop(); }
 
 void register_message_types() {
   caf::core::init_global_meta_objects();
+  caf::io::middleman::init_global_meta_objects();
+  caf::init_global_meta_objects<caf::id_block::cafka_wire>();
   caf::init_global_meta_objects<caf::id_block::cafka>();
 }
 

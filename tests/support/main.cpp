@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
   caf::core::init_global_meta_objects();
   caf::io::middleman::init_global_meta_objects();
 #ifdef CAFKA_TEST_ACTORS
+  caf::init_global_meta_objects<caf::id_block::cafka_wire>();
   caf::init_global_meta_objects<caf::id_block::cafka>();
 #endif
   return caf::test::main(argc, argv);
