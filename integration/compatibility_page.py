@@ -93,5 +93,5 @@ if __name__ == "__main__":
         finally:
             node.kill()
     if "--check" in sys.argv[1:]:
-        sys.exit("" if wanted == PAGE.read_text() else f"{PAGE.relative_to(ROOT)} is not what the node serves: run integration/compatibility_page.py")
+        sys.exit(None if wanted == PAGE.read_text() else f"{PAGE.relative_to(ROOT)} is not what the node serves: run integration/compatibility_page.py")
     PAGE.write_text(wanted)
