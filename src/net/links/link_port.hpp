@@ -1,6 +1,7 @@
 // Where links come from: a door for nodes with a higher id, which dial us, and a dialler for each voter with a lower one.
 // Both end in the same: a socket over which the two have agreed who they are; from then on it is the protocol's between actors.
-// Everything but the constructors, listen() and start() runs on the event loop's thread, the callbacks too.
+// Everything but the constructors, listen() and start() runs on the event loop's thread, the callbacks too. After stop() both must live on until the
+// loop has run what was under way.
 #pragma once
 #include "net/event_loop.hpp"
 #include "net/links/greeting.hpp"
