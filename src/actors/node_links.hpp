@@ -1,6 +1,6 @@
 // The links of this node: one per other node, made by net/links, carried by CAF's middleman (BASP), replaced when they break.
 // A link is up when both sides have had the other's card over it; who lives there is told once up and once down, in turns.
-// Owned by the node. Nothing here decides who is alive: a link that is down is a hint (docs/ARCHITECTURE.md).
+// Owned by the node. Nothing here decides who is alive: a link that is down is a hint (docs/replication.md).
 #pragma once
 #include "actors/messages.hpp"
 #include "actors/shard_actor.hpp"
