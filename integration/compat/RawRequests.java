@@ -1,5 +1,5 @@
 // Sends requests of Kafka's protocol exactly as told, and prints the answers, both as Kafka's own JSON forms of its messages.
-// usage: java -cp 'JARS/*' RawRequests.java HOST PORT < lines "NAME VERSION JSON" or "sleep MILLISECONDS" > lines of JSON, or "closed" where the connection was closed
+// usage: java -cp 'JARS/*' RawRequests.java HOST PORT < lines "NAME VERSION JSON" > lines of JSON, or "closed" where the connection was closed
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.BufferedReader;
@@ -36,11 +36,6 @@ public class RawRequests {
     int correlation = 0;
     for (String line; (line = in.readLine()) != null;) {
       String[] parts = line.split(" ", 3);
-      if (parts[0].equals("sleep")) {
-        Thread.sleep(Integer.parseInt(parts[1]));
-        System.out.println("null");
-        continue;
-      }
       String name = parts[0];
       short version = Short.parseShort(parts[1]);
       Message request = (Message) named(name, "RequestDataJsonConverter").getMethod("read", JsonNode.class, short.class)
