@@ -22,7 +22,6 @@ def java(*arguments):
     return ["java", "-Xmx256M", "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-cp", f"{kafka_peer.jars()}/*", *map(str, arguments)]
 
 
-
 # Requests that leave all as it is, or as the first of them left it. Kafka's brokers see a change a moment after it is answered, so Kafka may be
 # asked one of these again until it answers as we do; we are never asked twice.
 REPEATABLE = "Describe", "List", "Metadata", "DeleteRecords"
