@@ -1,9 +1,12 @@
 #include "actors/data_directories.hpp"
 
+#include "base/config/properties.hpp"
 #include "base/log.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <fstream>
+#include <map>
 
 namespace cafka::actors {
 
@@ -27,10 +30,47 @@ result<void> check_owner(const storage::log_directory& directory, const node_con
   if (identity->node != config.id)
     return fail(errc::bad_argument, directory.path() + "/meta.properties: belongs to node " + std::to_string(identity->node) +
                                         ", this is node " + std::to_string(config.id) + " (node.id); nothing was touched");
-  if (identity->cluster_id != cluster_id)
+  if (!identity->cluster_id.empty() && identity->cluster_id != cluster_id)
     return fail(errc::bad_argument, directory.path() + "/meta.properties: belongs to cluster " + identity->cluster_id + ", expected " +
                                         cluster_id + "; nothing was touched");
   return {};
+}
+
+// "cluster.id=…\nvoters=1@…,2@…\nversion=1": as this node wrote it. bad_format for anything else: nobody votes from damaged memory.
+std::string voters_text(const election::cluster_identity& identity) {
+  std::string voters;
+  for (const auto& voter : identity.voters)
+    voters.append(voters.empty() ? "" : ",").append(std::to_string(voter.id)).append("@").append(voter.directory_id.to_string());
+  return "#\n# written by cafka: who votes in the cluster, and from which directory\ncluster.id=" + identity.cluster_id + "\nvoters=" + voters +
+         "\nversion=1\n";
+}
+
+result<election::cluster_identity> parse_voters(std::string_view text, const std::string& file) {
+  const auto damaged = [&] { return fail(errc::bad_format, file + " is damaged: restore it, its three lines are the same on every voter"); };
+  const auto parsed = parse_properties(text, file);
+  if (!parsed)
+    return damaged();
+  std::map<std::string, std::string> values;
+  for (const auto& each : parsed->entries)
+    values[each.key] = each.value;
+  if (values["version"] != "1" || values["cluster.id"].empty())
+    return damaged();
+  std::vector<election::replica_key> voters;
+  for (std::string_view rest = values["voters"]; !rest.empty();) {
+    const auto one = rest.substr(0, rest.find(','));
+    rest.remove_prefix(std::min(rest.size(), one.size() + 1));
+    const auto at = one.find('@');
+    const auto id = at == std::string_view::npos ? std::nullopt : uuid::parse(one.substr(at + 1));
+    election::replica_key voter;
+    const auto number = std::from_chars(one.data(), one.data() + std::min(at, one.size()), voter.id);
+    if (!id || number.ec != std::errc{} || number.ptr != one.data() + at || voter.id < 0)
+      return damaged();
+    voter.directory_id = *id;
+    voters.push_back(voter);
+  }
+  if (voters.empty())
+    return damaged();
+  return election::cluster_identity{values["cluster.id"], election::voter_set{std::move(voters)}};
 }
 
 } // namespace
@@ -44,7 +84,7 @@ result<data_directories> data_directories::open(storage::file_pool& pool, const 
     CAFKA_TRY_ASSIGN(files, storage::log_directory::open(pool, path, true));
     data_directory one;
     one.holds_partitions = std::find(config.log_dirs.begin(), config.log_dirs.end(), path) != config.log_dirs.end();
-    one.was_new = !files->identity();
+    one.was_new = !files->identity() || files->identity()->cluster_id.empty();
     const auto boot = pool.files().read_text(path + '/' + std::string{boot_file}, 128);
     one.written_by_kafka = !one.was_new && !files->clean_marker() && !boot && boot.error().code == errc::not_found;
     if (files->identity() && opened.cluster_id.empty())
@@ -54,12 +94,24 @@ result<data_directories> data_directories::open(storage::file_pool& pool, const 
       opened.metadata = opened.all.size();
     opened.all.push_back(std::move(one));
   }
+  const auto& metadata_path = opened.all[opened.metadata].files->path();
+  if (auto text = pool.files().read_text(metadata_path + '/' + std::string{voters_file}, 64 << 10)) {
+    CAFKA_TRY_ASSIGN(kept, parse_voters(*text, metadata_path + '/' + std::string{voters_file}));
+    if (opened.cluster_id.empty()) // the node ended before it had claimed its directories
+      opened.cluster_id = kept.cluster_id;
+    if (kept.cluster_id != opened.cluster_id)
+      return fail(errc::bad_argument, metadata_path + '/' + std::string{voters_file} + ": belongs to cluster " + kept.cluster_id + ", expected " +
+                                          opened.cluster_id + "; nothing was touched");
+    opened.voters = std::move(kept.voters);
+  } else if (text.error().code != errc::not_found) {
+    return tl::unexpected<error>(std::move(text.error()));
+  }
   opened.formed_before = !opened.cluster_id.empty();
   if (opened.formed_before && !config.cluster_id.empty() && config.cluster_id != opened.cluster_id)
     return fail(errc::bad_argument, opened.all.front().files->path() + " belongs to cluster " + opened.cluster_id + ", cluster.id says " +
                                         config.cluster_id + "; nothing was touched");
   if (!opened.formed_before)
-    opened.cluster_id = config.cluster_id.empty() ? uuid::random(random).to_string() : config.cluster_id;
+    opened.cluster_id = !config.cluster_id.empty() ? config.cluster_id : config.is_alone() ? uuid::random(random).to_string() : "";
   for (const auto& each : opened.all)
     CAFKA_TRY(check_owner(*each.files, config, opened.cluster_id));
   return opened;
@@ -67,8 +119,9 @@ result<data_directories> data_directories::open(storage::file_pool& pool, const 
 
 result<void> data_directories::claim(const node_config& config, prng& random) {
   for (auto& each : all) {
-    if (!each.files->identity()) {
-      CAFKA_TRY(each.files->write_identity({cluster_id, config.id, uuid::random(random)}));
+    if (each.was_new) {
+      const auto id = each.files->identity() ? each.files->identity()->directory_id : uuid::random(random);
+      CAFKA_TRY(each.files->write_identity({cluster_id, config.id, id}));
       CAFKA_LOG_INFO("{} is now a data directory of node {} in cluster {}", each.files->path(), config.id, cluster_id);
     }
     for (const auto& stray : each.files->strays())
@@ -77,6 +130,17 @@ result<void> data_directories::claim(const node_config& config, prng& random) {
       CAFKA_TRY(each.files->remove_clean_marker());
   }
   return {};
+}
+
+result<void> data_directories::name_new_ones(const node_config& config, prng& random) {
+  for (auto& each : all)
+    if (!each.files->identity())
+      CAFKA_TRY(each.files->write_identity({"", config.id, uuid::random(random)}));
+  return {};
+}
+
+result<void> data_directories::keep_voters(storage::file_system& files, const election::cluster_identity& identity) const {
+  return files.replace_text(all[metadata].files->path() + '/' + std::string{voters_file}, voters_text(identity));
 }
 
 std::int64_t data_directories::clean_broker_epoch() const {

@@ -7,6 +7,7 @@
 #include "base/config/node_config.hpp"
 #include "net/service.hpp"
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,19 +21,21 @@ public:
     std::string cluster_id;
     const snapshot<metadata::image>* image = nullptr;
     const snapshot<routing_table>* routes = nullptr;
+    const std::atomic<node_id>* controller = nullptr; // where the active one is, or −1
     metadata_actor metadata;
     broker_actor broker;
   };
   explicit gateway(parts with) : with_(std::move(with)) {}
   // Before the first call comes in.
-  void set_actors(metadata_actor metadata, broker_actor broker) {
+  void set_actors(std::string cluster_id, metadata_actor metadata, broker_actor broker) {
+    with_.cluster_id = std::move(cluster_id);
     with_.metadata = std::move(metadata);
     with_.broker = std::move(broker);
   }
 
   net::node_description describe_node() const override;
   metadata::image_ptr image() const override { return with_.image->load(); }
-  node_id controller_id() const override { return with_.config->id; }
+  node_id controller_id() const override { return with_.controller->load(std::memory_order_acquire); }
 
   void produce(net::produce_task task, std::uint32_t index, std::shared_ptr<net::produce_sink> sink) override;
   void fetch(net::fetch_task task, std::uint32_t index, std::shared_ptr<net::fetch_sink> sink) override;

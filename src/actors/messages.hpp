@@ -17,6 +17,7 @@
 #include <caf/typed_actor.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <variant>
@@ -27,6 +28,27 @@ struct new_link;
 }
 
 namespace cafka::actors {
+
+// -- what is told of links, to whoever talks with other nodes -----------------------------------------------------------
+
+struct link_up {
+  node_id id = no_node;
+  uuid incarnation_id;
+  uuid directory_id;
+  std::int16_t wire_version = 0;
+  caf::actor former, metadata; // its own
+};
+struct link_down {
+  node_id id = no_node;
+  uuid incarnation_id;
+};
+// Nobody listens where that node should be: its process is gone.
+struct link_refused {
+  node_id id = no_node;
+};
+struct link_event {
+  std::variant<link_up, link_down, link_refused> what;
+};
 
 // -- to a partition ---------------------------------------------------------------------------------------------------
 
@@ -250,8 +272,14 @@ struct alter_configs_request {
   bool validate_only = false;
   completion_reply<std::vector<metadata::config_outcome>> done;
 };
-// Replays the log, leads the quorum and registers this node's broker; answered when the image shows it.
+struct metadata_ground;
+// Replays the log, takes its part in the quorum and registers this node's broker; answered when that may serve.
 struct start_metadata {
+  std::shared_ptr<metadata_ground> ground;
+  completion_reply<void> done;
+};
+// This node's broker takes its leave: its partitions get other leaders. Answered when the controller says that it may go.
+struct leave_cluster {
   completion_reply<void> done;
 };
 // Flushes and closes the metadata log, answers this node's broker_epoch and ends.
@@ -259,47 +287,31 @@ struct stop_metadata {
   completion_reply<std::int64_t> done;
 };
 
-// From itself: this node's own broker may have caught up.
-struct heartbeat_now {};
+// From itself: this node's broker has acted on the image up to this offset, exclusive; who waited for it.
+struct answers_due {
+  std::int64_t end_offset = 0;
+  std::vector<std::function<void(errc)>> answers;
+};
 
 // A producer id that nobody was given before.
 struct init_producer_id_request {
   completion_reply<net::producer_id_and_epoch> done;
 };
-// From itself: the block of producer ids that was asked for is committed, or its fate is unknown.
-struct producer_ids_allocated {
-  metadata::producer_id_block block;
-};
 
 struct metadata_request {
   std::variant<std::monostate, create_topics_request, delete_topics_request, create_partitions_request, alter_configs_request,
-               start_metadata, stop_metadata, heartbeat_now, init_producer_id_request, producer_ids_allocated>
+               start_metadata, leave_cluster, stop_metadata, answers_due, init_producer_id_request, link_event>
       what;
 };
 
-using metadata_actor =
-    caf::typed_actor<caf::result<void>(metadata_request), caf::result<void>(flush_outcome), caf::result<void>(caf::tick_atom)>;
+using metadata_actor = caf::typed_actor<caf::result<void>(metadata_request), caf::result<void>(flush_outcome), caf::result<void>(caf::tick_atom),
+                                        caf::result<void>(quorum_message), caf::result<controller_answer>(controller_call)>;
+
+// -- to the actor that keeps to which cluster this node belongs ---------------------------------------------------------
+
+using former_actor = caf::typed_actor<caf::result<void>(link_event), caf::result<void>(formation_message)>;
 
 // -- to the links, and from them --------------------------------------------------------------------------------------
-
-struct link_up {
-  node_id id = no_node;
-  uuid incarnation_id;
-  uuid directory_id;
-  std::int16_t wire_version = 0;
-  caf::actor peer; // its node_links
-};
-struct link_down {
-  node_id id = no_node;
-  uuid incarnation_id;
-};
-// Nobody listens where that node should be: its process is gone.
-struct link_refused {
-  node_id id = no_node;
-};
-struct link_event {
-  std::variant<link_up, link_down, link_refused> what;
-};
 
 // A socket on which the greetings are over; whoever takes the message takes the socket.
 struct greeted {
@@ -333,6 +345,8 @@ CAF_ADD_TYPE_ID(cafka, (cafka::actors::broker_actor))
 CAF_ADD_TYPE_ID(cafka, (cafka::actors::metadata_actor))
 CAF_ADD_TYPE_ID(cafka, (cafka::actors::links_order))
 CAF_ADD_TYPE_ID(cafka, (cafka::actors::links_actor))
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::link_event))
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::former_actor))
 CAF_END_TYPE_ID_BLOCK(cafka)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::produce_request)
@@ -347,3 +361,4 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::open_outcome)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::broker_order)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::metadata_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::links_order)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::link_event)

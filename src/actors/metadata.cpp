@@ -1,3 +1,4 @@
+// The metadata actor's start and end, its log, and what follows from a commit.
 #include "actors/metadata.hpp"
 
 #include "base/log.hpp"
@@ -12,8 +13,9 @@ namespace cafka::actors {
 
 namespace {
 
-constexpr auto tick_interval = std::chrono::milliseconds(500);
-constexpr std::size_t max_waiting_for_producer_ids = 10'000;
+constexpr std::int64_t longest_wait_ms = 500; // between two looks at what may be due
+constexpr std::int64_t ask_again_ms = 20; // a node that was elected, and did not serve yet
+constexpr std::size_t max_waiting_questions = 1'000;
 
 metadata::controller_config controller_config_of(const node_config& node) {
   metadata::controller_config config;
@@ -22,6 +24,17 @@ metadata::controller_config controller_config_of(const node_config& node) {
   config.default_min_isr = node.topic_defaults.min_insync_replicas;
   config.default_unclean_election = node.topic_defaults.unclean_leader_election;
   config.default_fsync = node.topic_defaults.durability_fsync;
+  config.broker_session_timeout_ms = node.broker_session_timeout_ms;
+  return config;
+}
+
+election::quorum_config quorum_config_of(const node_config& node, const metadata_ground& ground) {
+  election::quorum_config config;
+  config.self = ground.self;
+  config.voters = ground.voters;
+  config.election_timeout_ms = node.quorum_election_timeout_ms;
+  config.fetch_timeout_ms = node.quorum_fetch_timeout_ms;
+  config.max_park_ms = std::max(std::int64_t{1}, config.election_timeout_ms / 4);
   return config;
 }
 
@@ -31,46 +44,65 @@ metadata_keeper::metadata_keeper(caf::actor_config& config, shard* home, std::sh
     : shard_actor(config, home),
       with_(std::move(start)),
       controller_(controller_config_of(*with_->config), std::make_shared<metadata::table_config_rules>(*with_->config),
-                  prng{with_->random.next()}) {}
+                  prng{with_->random.next()}),
+      channel_(max_waiting_questions, [this] { return now_ms(); }) {}
 
 metadata_keeper::behavior_type metadata_keeper::make_behavior() {
   return {
-      [this](metadata_request& request) { std::visit([this](auto& what) { obey(what); }, request.what); },
-      [this](const flush_outcome& outcome) { flushed(outcome); },
+      [this](metadata_request& request) {
+        std::visit([this](auto& what) { obey(what); }, request.what);
+        arm();
+      },
+      [this](const flush_outcome& outcome) {
+        flushed(outcome);
+        arm();
+      },
       [this](caf::tick_atom) { tick(); },
+      [this](quorum_message& message) {
+        take(message);
+        arm();
+      },
+      [this](controller_call& call) {
+        auto answer = answer_peer(call);
+        arm();
+        return answer;
+      },
   };
 }
 
 void metadata_keeper::on_exit() {
-  for (auto& each : parked_)
-    each.done(errc::not_controller);
-  parked_.clear();
+  ground_.reset();
+  channel_.close();
+  fail_parked();
+  calls_.clear();
+  peers_.clear();
   waiting_for_producer_ids_.clear(); // each answers as it goes
   started_ = {};
-  with_->log.reset();
-  with_->broker = nullptr;
-  with_->flusher = nullptr;
+  left_ = {};
 }
 
 // -- start and stop ---------------------------------------------------------------------------------------------------
 
 void metadata_keeper::obey(start_metadata& request) {
   started_ = std::move(request.done);
+  ground_ = std::move(request.ground);
   if (auto loaded = load(); !loaded) {
     started_.deliver(std::move(loaded));
     return;
   }
-  election::quorum_config config;
-  config.self = {with_->config->id, with_->directory_id};
-  config.voters = election::voter_set{{config.self}};
-  quorum_ = std::make_unique<election::quorum>(config, with_->log->state(), with_->log->summary(), prng{with_->random.next()}, now_ms());
-  delayed_send(this, tick_interval, caf::tick_atom_v);
+  const auto& voters = ground_->voters;
+  if (voters.size() > 1)
+    channel_.set_reason(": " + std::to_string(voters.majority()) + " of the " + std::to_string(voters.size()) + " voters must be up");
+  lifecycle_ = std::make_unique<metadata::broker_lifecycle>(
+      std::move(ground_->registration), metadata::broker_lifecycle::intervals{with_->config->broker_heartbeat_interval_ms});
+  quorum_ = std::make_unique<election::quorum>(quorum_config_of(*with_->config, *ground_), ground_->log->state(), ground_->log->summary(),
+                                               prng{with_->random.next()}, now_ms());
   carry_out(quorum_->start(now_ms()));
 }
 
 // The snapshot only: what follows in the log is replayed as the quorum commits it.
 result<void> metadata_keeper::load() {
-  auto& log = *with_->log;
+  auto& log = *ground_->log;
   CAFKA_TRY(log.read_snapshot([this](std::int64_t offset, std::int32_t leader_epoch, const metadata::metadata_record* record) {
     return record ? committed_.replay(offset, leader_epoch, *record) : result<void>{};
   }));
@@ -82,10 +114,16 @@ result<void> metadata_keeper::load() {
 }
 
 void metadata_keeper::obey(stop_metadata& request) {
-  auto closed = given_up_ ? result<void>{fail(errc::log_dir_offline, "the metadata log could not be written")} : with_->log->log().close();
+  if (!ground_) {
+    request.done.deliver(std::int64_t{-1});
+    return quit();
+  }
+  if (quorum_ && !given_up_ && ground_->voters.size() > 1)
+    carry_out(quorum_->resign(now_ms()));
+  auto closed = given_up_ ? result<void>{fail(errc::log_dir_offline, "the metadata log could not be written")} : ground_->log->log().close();
   if (closed) {
-    with_->marks->recovery_point.store(with_->log->log().log_end_offset(), std::memory_order_release);
-    request.done.deliver(broker_epoch_);
+    with_->marks->recovery_point.store(ground_->log->log().log_end_offset(), std::memory_order_release);
+    request.done.deliver(lifecycle_ ? lifecycle_->broker_epoch() : std::int64_t{-1});
   } else {
     request.done.deliver(tl::unexpected<error>(std::move(closed.error())));
   }
@@ -98,161 +136,55 @@ void metadata_keeper::give_up(std::string reason) {
   given_up_ = true;
   CAFKA_LOG_ERROR("this node no longer keeps metadata: {}", reason);
   controller_.deactivate();
-  for (auto& each : std::exchange(parked_, {}))
-    each.done(errc::not_controller);
+  channel_.close();
+  fail_parked();
   started_.deliver(fail(errc::kafka_storage_error, reason));
   with_->failed(std::move(reason));
 }
 
-// -- requests ---------------------------------------------------------------------------------------------------------
+// -- time -------------------------------------------------------------------------------------------------------------
 
-template <class Outcome>
-void metadata_keeper::conclude(metadata::decision<Outcome> decision, bool validate_only, completion_reply<Outcome> to) {
-  if (given_up_ || !controller_.active()) {
-    to.deliver(fail(errc::not_controller, "node " + std::to_string(with_->config->id) + " is not the active controller"));
+void metadata_keeper::arm() {
+  if (!quorum_ || given_up_)
     return;
-  }
-  if (!validate_only && !decision.records.empty() && !append(decision.records)) {
-    to.deliver(fail(errc::kafka_storage_error, "not done: the metadata log cannot be written"));
+  const auto now = now_ms();
+  auto due_ms = std::min({quorum_->next_deadline_ms(), channel_.next_deadline_ms(), now + longest_wait_ms});
+  if (controller_.active())
+    due_ms = std::min(due_ms, controller_.next_deadline_ms());
+  if (asked_ != no_node)
+    due_ms = std::min(due_ms, channel_.has_leader() ? lifecycle_->next_deadline_ms() : now + ask_again_ms);
+  due_ms = std::max(due_ms, now + 1);
+  if (due_ms >= armed_ms_)
     return;
-  }
-  // std::function wants copies; the reply must not have any.
-  auto reply = std::make_shared<completion_reply<Outcome>>(std::move(to));
-  park(controller_.answer_after(), [reply, outcome = std::move(decision.outcome)](errc code) {
-    if (code == errc::none)
-      reply->deliver(outcome);
-    else
-      reply->deliver(fail(code, "the controller went away; whether it was done is unknown"));
-  });
+  armed_ms_ = due_ms;
+  delayed_send(this, std::chrono::milliseconds(due_ms - now), caf::tick_atom_v);
 }
 
-void metadata_keeper::obey(create_topics_request& request) {
-  conclude(controller_.create_topics(request.topics), request.validate_only, std::move(request.done));
-}
-
-void metadata_keeper::obey(delete_topics_request& request) {
-  conclude(controller_.delete_topics(request.topics), false, std::move(request.done));
-}
-
-void metadata_keeper::obey(create_partitions_request& request) {
-  conclude(controller_.create_partitions(request.topics), request.validate_only, std::move(request.done));
-}
-
-void metadata_keeper::obey(alter_configs_request& request) {
-  conclude(controller_.alter_configs(request.changes), request.validate_only, std::move(request.done));
-}
-
-// -- producer ids -----------------------------------------------------------------------------------------------------
-
-void metadata_keeper::obey(init_producer_id_request& request) {
-  if (next_producer_id_ < end_producer_id_) {
-    request.done.deliver(net::producer_id_and_epoch{next_producer_id_++, 0});
+void metadata_keeper::tick() {
+  armed_ms_ = INT64_MAX;
+  if (!quorum_ || given_up_)
     return;
+  if (quorum_->next_deadline_ms() <= now_ms())
+    carry_out(quorum_->tick(now_ms()));
+  channel_.tick(now_ms());
+  for (auto expired = controller_.expire_sessions(now_ms()); !expired.records.empty(); expired = controller_.expire_sessions(now_ms())) {
+    CAFKA_LOG_WARN("broker {} has not been heard for its session time-out: fenced", expired.outcome.front());
+    if (!append(expired.records))
+      break;
   }
-  if (waiting_for_producer_ids_.size() >= max_waiting_for_producer_ids) {
-    request.done.deliver(fail(errc::too_many_requests, "too many producers wait for an id already"));
-    return;
-  }
-  waiting_for_producer_ids_.push_back(std::move(request.done));
-  if (!allocating_producer_ids_)
-    allocate_producer_ids();
+  follow_leader();
+  report_to_controller();
+  arm();
 }
 
-// No id is used before the record that takes its block away from everyone else is committed.
-void metadata_keeper::allocate_producer_ids() {
-  allocating_producer_ids_ = true;
-  const auto tell = [self = caf::actor_cast<metadata_actor>(this)](metadata::producer_id_block block) {
-    caf::anon_send(self, metadata_request{producer_ids_allocated{std::move(block)}});
-  };
-  auto decision = controller_.allocate_producer_ids(with_->config->id, broker_epoch_);
-  if (decision.outcome.code == errc::none && !append(decision.records))
-    decision.outcome = {errc::kafka_storage_error, "the metadata log cannot be written", -1, 0};
-  if (decision.outcome.code != errc::none) {
-    tell(std::move(decision.outcome));
-    return;
-  }
-  park(controller_.answer_after(), [tell, block = std::move(decision.outcome)](errc code) mutable {
-    if (code != errc::none)
-      block = {code, "the controller went away", -1, 0};
-    tell(std::move(block));
-  });
-}
-
-void metadata_keeper::obey(producer_ids_allocated& outcome) {
-  allocating_producer_ids_ = false;
-  const auto& block = outcome.block;
-  if (block.code != errc::none) {
-    for (auto& each : std::exchange(waiting_for_producer_ids_, {}))
-      each.deliver(fail(errc::coordinator_not_available, "no producer id now: " + error{block.code, block.message}.to_string()));
-    return;
-  }
-  next_producer_id_ = block.first;
-  end_producer_id_ = block.first + block.count;
-  for (; !waiting_for_producer_ids_.empty() && next_producer_id_ < end_producer_id_; waiting_for_producer_ids_.pop_front())
-    waiting_for_producer_ids_.front().deliver(net::producer_id_and_epoch{next_producer_id_++, 0});
-  if (!waiting_for_producer_ids_.empty())
-    allocate_producer_ids();
-}
-
-// -- the quorum -------------------------------------------------------------------------------------------------------
-
-void metadata_keeper::carry_out(election::effects effects) {
-  if (given_up_ || !persist_and_cut(effects))
-    return;
-  if (effects.append_leader_change)
-    append_leader_change(*effects.append_leader_change);
-  // effects.messages: a quorum of one sends none.
-  if (effects.lost_leadership) {
-    controller_.deactivate();
-    for (auto& each : std::exchange(parked_, {}))
-      each.done(errc::not_controller);
-  }
-  serve_when_applied_ = (serve_when_applied_ || effects.ready_to_serve) && !effects.lost_leadership;
-  if (effects.high_watermark)
-    apply_committed(*effects.high_watermark);
-  if (serve_when_applied_ && !given_up_ && quorum_->can_append()) {
-    serve_when_applied_ = false;
-    begin_serving();
-  }
-  request_flush();
-}
-
-bool metadata_keeper::persist_and_cut(election::effects& effects) {
-  if (effects.persist)
-    if (auto saved = with_->log->save_state(*effects.persist); !saved) {
-      give_up("cannot write quorum-state: " + saved.error().to_string());
-      return false;
-    }
-  if (!effects.truncate_to)
-    return true;
-  if (auto cut = with_->log->log().truncate_to(*effects.truncate_to); !cut) {
-    give_up("cannot truncate the metadata log: " + cut.error().to_string());
-    return false;
-  }
-  carry_out(quorum_->truncated(with_->log->log().log_end_offset(), now_ms()));
-  return !given_up_;
-}
-
-void metadata_keeper::append_leader_change(const election::leader_change_message& change) {
-  auto& log = with_->log->log();
-  const auto base_offset = log.log_end_offset();
-  if (auto begun = log.begin_leader_epoch(quorum_->epoch()); !begun) {
-    give_up("cannot write the leader epoch: " + begun.error().to_string());
-    return;
-  }
-  if (auto appended = with_->log->append(change, quorum_->epoch(), with_->time->wall_ms()); !appended) {
-    give_up("cannot append to the metadata log: " + appended.error().to_string());
-    return;
-  }
-  carry_out(quorum_->appended(base_offset, log.log_end_offset(), quorum_->epoch(), now_ms()));
-}
+// -- the log ----------------------------------------------------------------------------------------------------------
 
 bool metadata_keeper::append(std::span<const metadata::metadata_record> records) {
   if (!quorum_ || !quorum_->can_append())
     return false;
-  auto& log = with_->log->log();
+  auto& log = ground_->log->log();
   const auto base_offset = log.log_end_offset();
-  if (auto appended = with_->log->append(records, quorum_->epoch(), with_->time->wall_ms()); !appended) {
+  if (auto appended = ground_->log->append(records, quorum_->epoch(), with_->time->wall_ms()); !appended) {
     CAFKA_LOG_ERROR("cannot append to the metadata log: {}", appended.error().to_string());
     if (appended.error().code == errc::io_error)
       give_up(appended.error().to_string());
@@ -268,35 +200,25 @@ bool metadata_keeper::append(std::span<const metadata::metadata_record> records)
   return !given_up_;
 }
 
-void metadata_keeper::park(std::int64_t offset, answer then) {
-  parked_.push_back({offset, std::move(then)});
-  if (offset < applied_end_offset_) {
-    auto released = std::vector<answer>{};
-    for (; !parked_.empty() && parked_.front().offset < applied_end_offset_; parked_.pop_front())
-      released.push_back(std::move(parked_.front().done));
-    announce(std::move(released));
-  }
-}
-
 void metadata_keeper::request_flush() {
   if (flush_in_flight_ || given_up_)
     return;
-  auto ticket = with_->log->log().prepare_flush();
+  auto ticket = ground_->log->log().prepare_flush();
   if (!ticket)
     return;
   flush_in_flight_ = true;
-  caf::anon_send(with_->flusher, flush_request{std::move(*ticket), caf::actor_cast<metadata_actor>(this)});
+  caf::anon_send(ground_->flusher, flush_request{std::move(*ticket), caf::actor_cast<metadata_actor>(this)});
 }
 
 void metadata_keeper::flushed(const flush_outcome& outcome) {
   flush_in_flight_ = false;
-  if (given_up_ || !with_->log)
+  if (given_up_ || !ground_)
     return;
   if (outcome.code != errc::none) {
     give_up(outcome.message);
     return;
   }
-  auto& log = with_->log->log();
+  auto& log = ground_->log->log();
   log.mark_flushed(outcome.end_offset);
   with_->marks->recovery_point.store(log.flushed_end_offset(), std::memory_order_release);
   carry_out(quorum_->flushed(log.flushed_end_offset(), now_ms()));
@@ -304,94 +226,66 @@ void metadata_keeper::flushed(const flush_outcome& outcome) {
 
 // -- what is committed ------------------------------------------------------------------------------------------------
 
+void metadata_keeper::park(std::int64_t offset, waits_for what, settled then) {
+  if (offset >= (what == waits_for::broker ? acted_end_offset_ : applied_end_offset_))
+    parked_.push_back({offset, what, std::move(then)});
+  else
+    then(errc::none);
+}
+
+void metadata_keeper::fail_parked() {
+  for (const auto& each : std::exchange(parked_, {}))
+    each.done(errc::request_timed_out);
+}
+
 void metadata_keeper::apply_committed(std::int64_t high_watermark) {
   const auto read =
-      with_->log->read(applied_end_offset_, high_watermark,
-                       [this](std::int64_t offset, std::int32_t leader_epoch, const metadata::metadata_record* record) -> result<void> {
-                         if (record)
-                           return committed_.replay(offset, leader_epoch, *record);
-                         committed_.advance_to(offset, leader_epoch);
-                         return {};
-                       });
+      ground_->log->read(applied_end_offset_, high_watermark,
+                         [this](std::int64_t offset, std::int32_t leader_epoch, const metadata::metadata_record* record) -> result<void> {
+                           if (record)
+                             return committed_.replay(offset, leader_epoch, *record);
+                           committed_.advance_to(offset, leader_epoch);
+                           return {};
+                         });
   if (!read) {
     give_up("the metadata log cannot be replayed: " + read.error().to_string());
     return;
   }
   applied_end_offset_ = std::max(applied_end_offset_, high_watermark);
   with_->marks->high_watermark.store(high_watermark, std::memory_order_release);
-  auto released = std::vector<answer>{};
-  for (; !parked_.empty() && parked_.front().offset < applied_end_offset_; parked_.pop_front())
-    released.push_back(std::move(parked_.front().done));
+  std::vector<settled> committed, for_broker;
+  std::erase_if(parked_, [&](parked_answer& each) {
+    if (each.offset >= applied_end_offset_)
+      return false;
+    (each.what == waits_for::broker ? for_broker : committed).push_back(std::move(each.done));
+    return true;
+  });
   auto next = committed_.build().next;
   controller_.on_published(next);
   with_->published->publish(std::move(next));
-  announce(std::move(released));
+  announce(std::move(for_broker));
+  for (const auto& each : committed)
+    each(errc::none);
 }
 
-void metadata_keeper::announce(std::vector<answer> released) {
+void metadata_keeper::announce(std::vector<settled> released) {
   image_update update;
   update.image = with_->published->load();
-  update.applied = net::completion<void>{[released = std::move(released)](const result<void>&) {
-    for (const auto& each : released)
-      each(errc::none);
-  }};
-  caf::anon_send(with_->broker, broker_order{std::move(update)});
+  update.applied =
+      net::completion<void>{[self = caf::actor_cast<metadata_actor>(this), end_offset = applied_end_offset_,
+                             released = std::move(released)](const result<void>&) mutable {
+        caf::anon_send(self, metadata_request{answers_due{end_offset, std::move(released)}});
+      }};
+  caf::anon_send(ground_->broker, broker_order{std::move(update)});
 }
 
-void metadata_keeper::begin_serving() {
-  controller_.activate(with_->published->load(), quorum_->epoch(), now_ms());
-  for (const auto& [type, count] : committed_.unknown_types())
-    CAFKA_LOG_WARN("{} metadata records of type {} are not understood here; they are kept as they are", count, type);
-  if (const auto first = controller_.bootstrap_records(); !first.empty() && !append(first)) {
-    give_up("cannot write the first records of the metadata log");
-    return;
-  }
-  register_broker();
-}
-
-void metadata_keeper::register_broker() {
-  auto decision = controller_.register_broker(with_->registration, with_->log->log().log_end_offset(), now_ms());
-  if (decision.outcome.code != errc::none) {
-    give_up("registration refused: " + decision.outcome.message);
-    return;
-  }
-  broker_epoch_ = decision.outcome.broker_epoch;
-  if (!decision.records.empty() && !append(decision.records))
-    return;
-  park(controller_.answer_after(),
-       [self = caf::actor_cast<metadata_actor>(this)](errc) { caf::anon_send(self, metadata_request{heartbeat_now{}}); });
-}
-
-// The broker of this very node: it has replayed what is published.
-void metadata_keeper::heartbeat() {
-  if (broker_epoch_ < 0 || !controller_.active() || given_up_)
-    return;
-  metadata::broker_heartbeat beat;
-  beat.id = with_->config->id;
-  beat.broker_epoch = broker_epoch_;
-  beat.metadata_offset = applied_end_offset_ - 1;
-  auto decision = controller_.heartbeat(beat, now_ms());
-  if (decision.outcome.code != errc::none) {
-    CAFKA_LOG_WARN("heartbeat refused: {}", decision.outcome.message);
-    return;
-  }
-  if (!decision.records.empty() && !append(decision.records))
-    return;
-  if (started_ && decision.outcome.caught_up && !decision.outcome.fenced) {
-    auto reply = std::make_shared<completion_reply<void>>(std::move(started_));
-    park(controller_.answer_after(), [reply](errc code) { reply->deliver(code == errc::none ? result<void>{} : fail(code)); });
-  }
-}
-
-void metadata_keeper::tick() {
-  delayed_send(this, tick_interval, caf::tick_atom_v);
-  heartbeat();
-  if (given_up_)
-    return;
-  if (quorum_->next_deadline_ms() <= now_ms())
-    carry_out(quorum_->tick(now_ms()));
-  for (auto expired = controller_.expire_sessions(now_ms()); !expired.records.empty() && append(expired.records);)
-    expired = controller_.expire_sessions(now_ms());
+void metadata_keeper::obey(answers_due& due) {
+  acted_end_offset_ = std::max(acted_end_offset_, due.end_offset);
+  for (const auto& each : due.answers)
+    each(errc::none);
+  if (lifecycle_ && lifecycle_->current() == metadata::broker_lifecycle::state::fenced)
+    lifecycle_->hurry();
+  report_to_controller();
 }
 
 } // namespace cafka::actors

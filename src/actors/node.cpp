@@ -3,7 +3,9 @@
 #include "actors/broker.hpp"
 #include "actors/data_directories.hpp"
 #include "actors/flusher.hpp"
+#include "actors/former.hpp"
 #include "actors/gateway.hpp"
+#include "actors/link_doors.hpp"
 #include "actors/metadata.hpp"
 #include "actors/opener.hpp"
 #include "base/log.hpp"
@@ -18,6 +20,7 @@
 
 #include <chrono>
 #include <future>
+#include <mutex>
 #include <unistd.h>
 
 namespace cafka::actors {
@@ -25,6 +28,7 @@ namespace cafka::actors {
 namespace {
 
 constexpr auto patience = std::chrono::milliseconds(100); // between two looks at whether to give up
+constexpr auto longest_leave = std::chrono::milliseconds(5'000);
 
 // A completion whose value one thread waits for.
 template <class T>
@@ -37,13 +41,39 @@ struct awaited {
   }
 };
 
-caf::actor_system_config make_system_config() {
-  caf::actor_system_config config;
+caf::actor_system_config& set_up(caf::actor_system_config& config, bool has_peers) {
+  if (has_peers) {
+    config.load<caf::io::middleman>();
+    // A peer that is stopped, or behind a wire that was cut, ends its link without a word: this is how that is noticed.
+    config.set("caf.middleman.heartbeat-interval", caf::timespan{std::chrono::milliseconds(500)});
+    config.set("caf.middleman.connection-timeout", caf::timespan{std::chrono::seconds(3)});
+    config.set("caf.middleman.enable-automatic-connections", false);
+  }
   // One thread: nothing that runs on CAF's own scheduler is hot, and the blocking work is detached.
   config.set("caf.scheduler.policy", "sharing");
   config.set("caf.scheduler.max-threads", std::size_t{1});
   return config;
 }
+
+bool is_loopback(const std::string& host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
+
+// What this node says of itself to others; asked by the loop of the links, changed by who starts the node.
+class own_greeting {
+public:
+  explicit own_greeting(net::links::hello said) : said_(std::move(said)) {}
+  [[nodiscard]] net::links::hello get() const {
+    const std::lock_guard lock{mutex_};
+    return said_;
+  }
+  void set_cluster(std::string id) {
+    const std::lock_guard lock{mutex_};
+    said_.cluster_id = std::move(id);
+  }
+
+private:
+  mutable std::mutex mutex_;
+  net::links::hello said_;
+};
 
 std::vector<metadata::endpoint> advertised(const node_config& config, const std::vector<net::bound_endpoint>& bound) {
   char own_name[256] = "localhost";
@@ -76,12 +106,15 @@ struct node::parts {
   result<void> start();
   result<void> refuse_what_we_cannot() const;
   void start_shards();
+  result<void> open_links();
+  result<election::voter_set> join_cluster();
   std::unique_ptr<metadata_log> open_metadata_log(error& why);
   std::shared_ptr<broker_start> make_broker_start();
   metadata::broker_registration_request make_registration() const;
   template <class T>
   result<T> wait(awaited<T>& what);
   bool stop();
+  void leave();
   bool close_logs();
   void end_actors();
 
@@ -96,7 +129,7 @@ struct node::parts {
   snapshot<routing_table> routes{std::make_shared<routing_table>()};
   data_directories directories;
 
-  caf::actor_system_config system_config = make_system_config();
+  caf::actor_system_config system_config;
   std::unique_ptr<caf::actor_system> system;
   std::vector<std::unique_ptr<shard>> shards;
   struct directory_actors {
@@ -108,6 +141,14 @@ struct node::parts {
   marks_ptr marks_of_metadata = std::make_shared<partition_marks>();
   broker_actor broker_handle;
   metadata_actor metadata_handle;
+  std::atomic<node_id> controller{no_node};
+  // Of a node that is not alone: how it meets the others.
+  std::shared_ptr<own_greeting> greeting;
+  std::unique_ptr<net::event_loop> links_loop;
+  std::shared_ptr<link_doors> doors;
+  links_actor links_handle;
+  former_actor former_handle;
+  awaited<election::cluster_identity> formed;
   std::unique_ptr<gateway> door;
   std::unique_ptr<net::server> server;
   std::vector<net::bound_endpoint> bound;
@@ -119,10 +160,19 @@ struct node::parts {
 result<void> node::parts::refuse_what_we_cannot() const {
   if (!config->is_broker || !config->is_controller)
     return fail(errc::bad_argument, "process.roles: this version runs broker,controller in one process");
-  for (const auto& voter : config->quorum_voters)
-    if (voter.id != config->id)
-      return fail(errc::bad_argument, "controller.quorum.voters: this version runs a quorum of this node alone, but node " +
-                                          std::to_string(voter.id) + " is named");
+  if (config->is_alone())
+    return {};
+  const auto& voters = config->quorum_voters;
+  if (std::none_of(voters.begin(), voters.end(), [&](const auto& voter) { return voter.id == config->id; }))
+    return fail(errc::bad_argument, "controller.quorum.voters: this version runs voters only, and node.id " + std::to_string(config->id) +
+                                        " is not among them");
+  if (config->controller_listeners.size() != 1)
+    return fail(errc::bad_argument, "controller.listener.names must name the one of `listeners` at which the other nodes find this one");
+  const auto& at = config->controller_listeners.front();
+  if (!is_loopback(at.host) && !config->insecure)
+    return fail(errc::bad_argument, "listeners: " + at.name + " at " + (at.host.empty() ? "every address" : at.host) +
+                                        " lets whoever reaches it act as a node. Bind it to 127.0.0.1, or, in a private network, say so by "
+                                        "node.insecure=true");
   return {};
 }
 
@@ -130,9 +180,9 @@ result<void> node::parts::start() {
   CAFKA_TRY(refuse_what_we_cannot());
   CAFKA_TRY_ASSIGN(opened, data_directories::open(pool, *config, random));
   directories = std::move(opened);
-  system = std::make_unique<caf::actor_system>(system_config);
+  system = std::make_unique<caf::actor_system>(set_up(system_config, !config->is_alone()));
   start_shards();
-  door = std::make_unique<gateway>(gateway::parts{config, directories.cluster_id, &image, &routes, {}, {}});
+  door = std::make_unique<gateway>(gateway::parts{config, {}, &image, &routes, &controller, {}, {}});
   std::vector<boost::asio::io_context*> loops;
   loops.reserve(shards.size());
   for (auto& each : shards)
@@ -143,36 +193,111 @@ result<void> node::parts::start() {
   CAFKA_TRY_ASSIGN(endpoints, server->bind());
   bound = std::move(endpoints);
 
-  CAFKA_TRY(directories.claim(*config, random));
-  auto registration = make_registration(); // before the boot is remembered
-  CAFKA_TRY(directories.remember_boot(*environment.files));
-  error why;
-  auto log = open_metadata_log(why);
-  if (!log)
-    return tl::unexpected<error>(std::move(why));
-  const auto metadata_directory_id = directories.all[directories.metadata].files->identity()->directory_id;
-  auto broker_with = make_broker_start(); // spawns flushers and openers
-  broker_handle = spawn_on<broker>(*system, nullptr, broker_with);
-
   auto with = std::make_shared<metadata_start>();
   with->config = config;
   with->time = environment.time;
-  with->log = std::move(log);
-  with->directory_id = metadata_directory_id;
+  with->incarnation_id = incarnation_id;
   with->random = prng{random.next()};
-  with->flusher = by_directory[directories.metadata].flusher;
-  with->broker = broker_handle;
   with->published = &image;
+  with->controller = &controller;
   with->marks = marks_of_metadata;
-  with->registration = std::move(registration);
   with->failed = [failed = environment.failed](const std::string&) { failed(); };
   metadata_handle = spawn_on<metadata_keeper>(*system, nullptr, std::move(with));
-  door->set_actors(metadata_handle, broker_handle);
+  CAFKA_TRY_ASSIGN(voters, join_cluster());
+
+  CAFKA_TRY(directories.claim(*config, random));
+  auto ground = std::make_shared<metadata_ground>();
+  ground->registration = make_registration(); // before the boot is remembered
+  CAFKA_TRY(directories.remember_boot(*environment.files));
+  error why;
+  ground->log = open_metadata_log(why);
+  if (!ground->log)
+    return tl::unexpected<error>(std::move(why));
+  ground->self = {config->id, directories.metadata_directory_id()};
+  ground->voters = voters.size() == 0 ? election::voter_set{{ground->self}} : std::move(voters);
+  auto broker_with = make_broker_start(); // spawns flushers and openers
+  broker_handle = spawn_on<broker>(*system, nullptr, broker_with);
+  ground->flusher = by_directory[directories.metadata].flusher;
+  ground->broker = broker_handle;
+  door->set_actors(directories.cluster_id, metadata_handle, broker_handle);
   awaited<void> started;
-  caf::anon_send(metadata_handle, metadata_request{start_metadata{started.reply()}});
+  caf::anon_send(metadata_handle, metadata_request{start_metadata{std::move(ground), started.reply()}});
   CAFKA_TRY(wait(started));
   CAFKA_TRY(server->start());
   server_runs = true;
+  return {};
+}
+
+// Who votes, once this node is part of a cluster; nobody: this node alone.
+result<election::voter_set> node::parts::join_cluster() {
+  if (config->is_alone() && !directories.voters)
+    return election::voter_set{};
+  if (config->is_alone())
+    return fail(errc::bad_argument, directories.all[directories.metadata].files->path() + " belongs to a cluster of several nodes: name them in "
+                                        "controller.quorum.voters");
+  CAFKA_TRY(directories.name_new_ones(*config, random));
+  CAFKA_TRY(open_links());
+  if (!directories.formed_before)
+    CAFKA_LOG_INFO("this node belongs to no cluster yet: one is formed when all of controller.quorum.voters are up");
+  CAFKA_TRY_ASSIGN(identity, wait(formed));
+  directories.cluster_id = identity.cluster_id;
+  greeting->set_cluster(identity.cluster_id);
+  return std::move(identity.voters);
+}
+
+result<void> node::parts::open_links() {
+  const auto& files = *directories.all[directories.metadata].files;
+  const election::replica_key self{config->id, directories.metadata_directory_id()};
+  net::links::hello said;
+  said.id = config->id;
+  said.directory_id = self.directory_id;
+  said.incarnation_id = incarnation_id;
+  said.cluster_id = directories.cluster_id;
+  greeting = std::make_shared<own_greeting>(std::move(said));
+
+  std::vector<node_id> configured;
+  for (const auto& voter : config->quorum_voters)
+    configured.push_back(voter.id);
+  std::sort(configured.begin(), configured.end());
+  // A metadata directory that is new, in a node whose others are not, is a lost disk: it must not pass for one that never had anything.
+  std::optional<election::cluster_identity> memory;
+  if (directories.voters)
+    memory = election::cluster_identity{directories.cluster_id, *directories.voters};
+  else if (!directories.all[directories.metadata].was_new)
+    memory = election::cluster_identity{directories.cluster_id, election::voter_set{{self}}};
+  auto form = std::make_shared<former_start>();
+  form->self = {config->id, incarnation_id};
+  form->core = std::make_unique<election::formation>(self, std::move(configured), std::move(memory), uuid::random(random).to_string(),
+                                                     directories.cluster_id);
+  form->keep = [this](const election::cluster_identity& identity) { return directories.keep_voters(*environment.files, identity); };
+  form->formed = [to = formed.promise](result<election::cluster_identity> identity) { to->set_value(std::move(identity)); };
+  former_handle = spawn_on<former>(*system, nullptr, std::move(form));
+
+  net::links::link_limits limits;
+  auto with = std::make_shared<links_start>();
+  with->time = environment.time;
+  with->id = config->id;
+  with->incarnation_id = incarnation_id;
+  with->limits = limits;
+  with->former = caf::actor_cast<caf::actor>(former_handle);
+  with->metadata = caf::actor_cast<caf::actor>(metadata_handle);
+  with->redial = [this](node_id to) { doors->redial(to); };
+  with->tell = [former_at = former_handle, metadata_at = metadata_handle](const link_event& event) {
+    caf::anon_send(former_at, event);
+    caf::anon_send(metadata_at, metadata_request{event});
+  };
+  links_handle = spawn_on<node_links>(*system, nullptr, std::move(with));
+  links_loop = std::make_unique<net::event_loop>(shards.front()->io(), *environment.time);
+  doors = std::make_shared<link_doors>(*links_loop, limits, [said = greeting] { return said->get(); }, links_handle);
+  const auto& at = config->controller_listeners.front();
+  if (auto listening = doors->listen(at.host, at.port); !listening)
+    return tl::unexpected<error>(std::move(listening.error()));
+  std::vector<net::links::link_dialler::target> lower;
+  for (const auto& voter : config->quorum_voters)
+    if (voter.id < config->id)
+      lower.push_back({voter.id, voter.host, voter.port});
+  doors->start(std::move(lower));
+  CAFKA_LOG_INFO("node {} meets the others at {}:{}; data in {}", config->id, at.host.empty() ? "*" : at.host, at.port, files.path());
   return {};
 }
 
@@ -296,6 +421,7 @@ bool node::parts::stop() {
     return false;
   if (server && server_runs)
     server->stop();
+  leave();
   const auto clean = close_logs();
   end_actors();
   server.reset(); // its sessions are gone; sockets it bound close here
@@ -307,13 +433,25 @@ bool node::parts::stop() {
   image.publish(std::make_shared<metadata::image>());
   snapshot<metadata::image>::forget_on_this_thread();
   snapshot<routing_table>::forget_on_this_thread();
+  doors.reset();
+  links_loop.reset();
   shards.clear();
   system.reset();
   return clean;
 }
 
+// So that partitions have other leaders before this one goes. Not without end: the others may be gone, or go as well.
+void node::parts::leave() {
+  if (!broker_handle || config->is_alone() || image.load()->brokers().size() < 2)
+    return;
+  awaited<void> left;
+  caf::anon_send(metadata_handle, metadata_request{leave_cluster{left.reply()}});
+  if (left.value.wait_for(longest_leave) != std::future_status::ready)
+    CAFKA_LOG_WARN("no controller let this broker go within {} ms: it goes all the same", longest_leave.count());
+}
+
 bool node::parts::close_logs() {
-  if (!metadata_handle)
+  if (!broker_handle)
     return false;
   awaited<bool> broker_stopped;
   caf::anon_send(broker_handle, broker_order{stop_broker{broker_stopped.reply()}});
@@ -346,6 +484,10 @@ void node::parts::end_actors() {
     self->wait_for(handle);
     handle = nullptr;
   };
+  if (doors)
+    doors->stop();
+  end(links_handle);
+  end(former_handle);
   end(metadata_handle);
   end(broker_handle);
   for (auto& each : by_directory) {

@@ -44,7 +44,9 @@ void node_links::on_exit() {
   with_ = nullptr;
 }
 
-peer_card node_links::own_card() { return {with_->id, with_->incarnation_id, caf::actor_cast<caf::actor>(this)}; }
+peer_card node_links::own_card() {
+  return {{with_->id, with_->incarnation_id}, caf::actor_cast<caf::actor>(this), with_->former, with_->metadata};
+}
 
 void node_links::obey(greeted& order) {
   const auto id = order.made->peer.id;
@@ -110,8 +112,8 @@ void node_links::connected(node_id id, const uuid& incarnation, const caf::stron
 
 // The acceptor learns from it whom to answer; for the dialler it is the proof that the other side has everything.
 void node_links::card_came(const peer_card& card) {
-  const auto found = links_.find(card.id);
-  if (found == links_.end() || found->second.peer.incarnation_id != card.incarnation_id || found->second.is_up || !card.links)
+  const auto found = links_.find(card.from.id);
+  if (found == links_.end() || found->second.peer.incarnation_id != card.from.incarnation_id || found->second.is_up || !card.links)
     return;
   auto& now = found->second;
   if (!now.dialled) {
@@ -120,8 +122,8 @@ void node_links::card_came(const peer_card& card) {
     caf::anon_send(now.remote, own_card());
   }
   now.is_up = true;
-  CAFKA_LOG_INFO("linked to node {}, wire version {}", card.id, now.wire_version);
-  with_->tell({link_up{card.id, card.incarnation_id, now.peer.directory_id, now.wire_version, now.remote}});
+  CAFKA_LOG_INFO("linked to node {}, wire version {}", card.from.id, now.wire_version);
+  with_->tell({link_up{card.from.id, card.from.incarnation_id, now.peer.directory_id, now.wire_version, card.former, card.metadata}});
 }
 
 void node_links::went_down(const caf::actor_addr& remote) {

@@ -19,7 +19,7 @@ constexpr std::string_view recovery_points_name = "recovery-point-offset-checkpo
 constexpr std::string_view log_start_offsets_name = "log-start-offset-checkpoint";
 constexpr std::string_view high_watermarks_name = "replication-offset-checkpoint";
 // What else a Kafka or an ext4 file system leaves there.
-constexpr std::array<std::string_view, 10> known_names = {lock_name,
+constexpr std::array<std::string_view, 11> known_names = {lock_name,
                                                           identity_name,
                                                           marker_name,
                                                           recovery_points_name,
@@ -28,6 +28,7 @@ constexpr std::array<std::string_view, 10> known_names = {lock_name,
                                                           "cleaner-offset-checkpoint",
                                                           "bootstrap.checkpoint",
                                                           ".cafka_boot", // which boot of the machine wrote here last
+                                                          ".cafka_voters", // who votes in the cluster
                                                           "lost+found"};
 constexpr std::string_view temporary_suffix = ".tmp"; // of a replace_text that a stop cut short
 constexpr std::string_view deletion_suffix = "-delete";
@@ -109,7 +110,7 @@ result<directory_identity> parse_identity(std::string_view text, const std::stri
   if (!version || *version != "1")
     return malformed("version=1");
   const auto* cluster = find(*parsed, "cluster.id");
-  if (!cluster || cluster->empty())
+  if (!cluster)
     return malformed("cluster.id");
   const auto* node = find(*parsed, "node.id");
   const auto number = node ? parse_number<node_id>(*node) : std::nullopt;
@@ -250,7 +251,7 @@ result<void> log_directory::list() {
 }
 
 result<void> log_directory::write_identity(const directory_identity& identity) {
-  if (identity_)
+  if (identity_ && !identity_->cluster_id.empty())
     return fail(errc::bad_argument, path_in(identity_name) + ": the directory already belongs to node " + std::to_string(identity_->node) +
                                         " of cluster " + identity_->cluster_id);
   CAFKA_TRY(pool_.files().replace_text(path_in(identity_name), identity_text(identity)));

@@ -14,7 +14,7 @@ namespace cafka::storage {
 
 // meta.properties, version 1 (KIP-631, KIP-858).
 struct directory_identity {
-  std::string cluster_id;
+  std::string cluster_id; // empty: it has an id, and waits for its node to be part of a cluster
   node_id node = no_node;
   uuid directory_id;
 };
@@ -44,7 +44,7 @@ public:
 
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
   [[nodiscard]] const std::optional<directory_identity>& identity() const noexcept { return identity_; }
-  // Durable when it returns. Only into a directory that has none yet.
+  // Durable when it returns. Only into a directory that belongs to no cluster yet.
   result<void> write_identity(const directory_identity& identity);
 
   // The marker as found at open; nullopt: unclean stop, or a new directory.

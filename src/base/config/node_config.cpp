@@ -47,7 +47,12 @@ bool visit_members(node_config& c, Visit visit) {
          visit("log.flush.offset.checkpoint.interval.ms", c.recovery_point_checkpoint_interval_ms) ||
          visit("log.flush.start.offset.checkpoint.interval.ms", c.log_start_offset_checkpoint_interval_ms) ||
          visit("replica.high.watermark.checkpoint.interval.ms", c.high_watermark_checkpoint_interval_ms) ||
-         visit("log.flush.scheduler.interval.ms", c.flush_scheduler_interval_ms) || visit("shutdown.timeout.ms", c.shutdown_timeout_ms);
+         visit("log.flush.scheduler.interval.ms", c.flush_scheduler_interval_ms) || visit("shutdown.timeout.ms", c.shutdown_timeout_ms) ||
+         visit("controller.quorum.election.timeout.ms", c.quorum_election_timeout_ms) ||
+         visit("controller.quorum.fetch.timeout.ms", c.quorum_fetch_timeout_ms) ||
+         visit("controller.socket.timeout.ms", c.controller_request_timeout_ms) ||
+         visit("broker.heartbeat.interval.ms", c.broker_heartbeat_interval_ms) ||
+         visit("broker.session.timeout.ms", c.broker_session_timeout_ms) || visit("node.insecure", c.insecure);
 }
 
 // What was set, with the place each value came from, for messages.
@@ -141,6 +146,10 @@ result<void> read_listeners(const setting_reader& from, node_config& config) {
   for (const auto& listener : *listeners) {
     const auto protocol = protocols->find(listener.name);
     const bool is_controller = std::find(controllers.begin(), controllers.end(), listener.name) != controllers.end();
+    if (is_controller && !map_text && protocol == protocols->end()) { // as in Kafka: PLAINTEXT unless a map says otherwise
+      config.controller_listeners.push_back(listener);
+      continue;
+    }
     if (protocol == protocols->end())
       return from.fail_for("listeners", "a protocol for listener " + listener.name + " in listener.security.protocol.map");
     if (protocol->second != "PLAINTEXT")

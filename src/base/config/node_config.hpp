@@ -51,6 +51,14 @@ struct node_config {
   std::int64_t metadata_segment_bytes = 1 << 30;                    // metadata.log.segment.bytes
   std::int64_t metadata_segment_ms = 7LL * 24 * 3600 * 1000;        // metadata.log.segment.ms
 
+  // The cluster.
+  std::int32_t quorum_election_timeout_ms = 1'000;  // controller.quorum.election.timeout.ms
+  std::int32_t quorum_fetch_timeout_ms = 2'000;     // controller.quorum.fetch.timeout.ms
+  std::int32_t controller_request_timeout_ms = 30'000; // controller.socket.timeout.ms
+  std::int32_t broker_heartbeat_interval_ms = 300;  // broker.heartbeat.interval.ms
+  std::int32_t broker_session_timeout_ms = 1'500;   // broker.session.timeout.ms
+  bool insecure = false;                            // node.insecure: nodes may meet on a public address without TLS
+
   // Topics.
   std::int32_t num_partitions = 1;
   std::int16_t default_replication_factor = 1;
@@ -91,6 +99,9 @@ struct node_config {
   std::int64_t shutdown_timeout_ms = 30'000; // an orderly stop that takes longer is cut short
 
   logging_level log_level = logging_level::info; // logging.level
+
+  // No other node votes: the cluster needs nobody else to be formed, nor to decide.
+  [[nodiscard]] bool is_alone() const noexcept { return quorum_voters.empty() || (quorum_voters.size() == 1 && quorum_voters.front().id == id); }
 
   // What the file and the overrides said, by name in server.properties (not the defaults): DescribeConfigs and with_dynamic read it.
   config_values set_values;

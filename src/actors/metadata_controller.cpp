@@ -1,0 +1,306 @@
+// The metadata actor as, and towards, the active controller: questions go to whoever leads; here they are decided, appended, and answered.
+#include "actors/metadata.hpp"
+
+#include "base/log.hpp"
+
+#include <caf/send.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+
+namespace cafka::actors {
+
+namespace {
+
+constexpr std::size_t max_waiting_for_producer_ids = 10'000;
+
+} // namespace
+
+// -- what this node asks ----------------------------------------------------------------------------------------------
+
+template <class Outcomes, class T>
+void metadata_keeper::ask_for(controller_question what, completion_reply<std::vector<T>> to) {
+  // std::function wants copies; the reply must not have any.
+  auto reply = std::make_shared<completion_reply<std::vector<T>>>(std::move(to));
+  channel_.ask(std::move(what), now_ms() + with_->config->controller_request_timeout_ms, [reply](result<controller_reply> answer) {
+    if (!answer)
+      reply->deliver(tl::unexpected<error>(std::move(answer.error())));
+    else if (auto* outcomes = std::get_if<Outcomes>(&*answer))
+      reply->deliver(std::move(outcomes->all));
+    else
+      reply->deliver(fail(errc::unknown_server_error, "the controller answered something else"));
+  });
+}
+
+void metadata_keeper::obey(create_topics_request& request) {
+  ask_for<topic_outcomes>(create_topics_call{std::move(request.topics), request.validate_only}, std::move(request.done));
+}
+
+void metadata_keeper::obey(delete_topics_request& request) {
+  ask_for<topic_outcomes>(delete_topics_call{std::move(request.topics)}, std::move(request.done));
+}
+
+void metadata_keeper::obey(create_partitions_request& request) {
+  ask_for<topic_outcomes>(create_partitions_call{std::move(request.topics), request.validate_only}, std::move(request.done));
+}
+
+void metadata_keeper::obey(alter_configs_request& request) {
+  ask_for<config_outcomes>(alter_configs_call{std::move(request.changes), request.validate_only}, std::move(request.done));
+}
+
+// -- whom it asks -----------------------------------------------------------------------------------------------------
+
+void metadata_keeper::follow_leader() {
+  auto leader = no_node;
+  if (quorum_ && !given_up_) {
+    leader = quorum_->leader();
+    if (leader == self() ? !controller_.active() : !peers_.contains(leader))
+      leader = no_node;
+  }
+  if (leader == asked_ && (leader == no_node || channel_.has_leader()))
+    return;
+  if (leader != asked_ && lifecycle_)
+    lifecycle_->hurry();
+  asked_ = leader;
+  if (with_->controller)
+    with_->controller->store(leader, std::memory_order_release);
+  if (leader == no_node)
+    channel_.leader_is(nullptr);
+  else if (leader == self())
+    channel_.leader_is([this](const controller_question& what, on_answer then) {
+      serve(what, [then = std::move(then)](const controller_answer& answer) { then(&answer); });
+    });
+  else
+    channel_.leader_is([this, leader](const controller_question& what, on_answer then) {
+      ask_peer(leader, what, std::move(then));
+    });
+  report_to_controller();
+}
+
+void metadata_keeper::ask_peer(node_id id, const controller_question& question, on_answer then) {
+  const auto number = next_call_++;
+  calls_[number] = {id, std::move(then)};
+  const auto finish = [this, number](const controller_answer* answer) {
+    if (auto found = calls_.extract(number))
+      found.mapped().then(answer);
+    arm();
+  };
+  // A node that goes tells nothing to those who wait for it: the link's end does (fail_calls).
+  request(peers_.at(id).metadata, std::chrono::milliseconds(with_->config->controller_request_timeout_ms),
+          controller_call{{self(), with_->incarnation_id}, question})
+      .then([finish](const controller_answer& answer) { finish(&answer); }, [finish](const caf::error&) { finish(nullptr); });
+}
+
+void metadata_keeper::fail_calls(node_id to) {
+  std::vector<std::uint64_t> gone;
+  for (const auto& [number, each] : calls_)
+    if (each.to == to)
+      gone.push_back(number);
+  for (const auto number : gone)
+    if (auto found = calls_.extract(number))
+      found.mapped().then(nullptr);
+}
+
+// -- this node's broker -----------------------------------------------------------------------------------------------
+
+void metadata_keeper::report_to_controller() {
+  if (!lifecycle_ || given_up_ || asked_ == no_node)
+    return;
+  auto question = lifecycle_->due(now_ms(), acted_end_offset_ - 1);
+  if (!question)
+    return;
+  auto what = std::visit([](auto& each) { return controller_question{std::move(each)}; }, *question);
+  channel_.ask(std::move(what), now_ms() + with_->config->broker_session_timeout_ms, [this](const result<controller_reply>& answer) {
+    if (given_up_ || !ground_)
+      return;
+    if (!answer)
+      lifecycle_->unanswered(now_ms());
+    else if (const auto* registered = std::get_if<metadata::broker_registration_outcome>(&*answer))
+      lifecycle_->answered(*registered, now_ms());
+    else if (const auto* beat = std::get_if<metadata::broker_heartbeat_outcome>(&*answer))
+      lifecycle_->answered(*beat, now_ms());
+    else
+      lifecycle_->unanswered(now_ms());
+    note_standing();
+    report_to_controller();
+  });
+}
+
+void metadata_keeper::note_standing() {
+  using state = metadata::broker_lifecycle::state;
+  const auto& refusal = lifecycle_->refusal();
+  if (refusal != told_refusal_ && !refusal.empty())
+    CAFKA_LOG_WARN("the controller does not take this broker: {}", refusal);
+  told_refusal_ = refusal;
+  if (lifecycle_->current() == state::serving)
+    started_.deliver({});
+  if (lifecycle_->current() != state::gone)
+    return;
+  if (!left_)
+    return give_up("the controller knows another process as node " + std::to_string(self()) + ": " + refusal);
+  left_.deliver({});
+}
+
+void metadata_keeper::obey(leave_cluster& request) {
+  left_ = std::move(request.done);
+  if (!lifecycle_ || given_up_) {
+    left_.deliver({});
+    return;
+  }
+  lifecycle_->leave();
+  if (lifecycle_->current() == metadata::broker_lifecycle::state::gone)
+    left_.deliver({});
+  report_to_controller();
+}
+
+// -- producer ids -----------------------------------------------------------------------------------------------------
+
+void metadata_keeper::obey(init_producer_id_request& request) {
+  if (next_producer_id_ < end_producer_id_) {
+    request.done.deliver(net::producer_id_and_epoch{next_producer_id_++, 0});
+    return;
+  }
+  if (waiting_for_producer_ids_.size() >= max_waiting_for_producer_ids) {
+    request.done.deliver(fail(errc::too_many_requests, "too many producers wait for an id already"));
+    return;
+  }
+  waiting_for_producer_ids_.push_back(std::move(request.done));
+  if (!allocating_producer_ids_)
+    allocate_producer_ids();
+}
+
+// No id is used before the record that takes its block away from everyone else is committed.
+void metadata_keeper::allocate_producer_ids() {
+  allocating_producer_ids_ = true;
+  channel_.ask(producer_ids_call{self(), lifecycle_ ? lifecycle_->broker_epoch() : -1},
+               now_ms() + with_->config->controller_request_timeout_ms,
+               [this](const result<controller_reply>& block) { producer_ids_allocated(block); });
+}
+
+void metadata_keeper::producer_ids_allocated(const result<controller_reply>& answer) {
+  allocating_producer_ids_ = false;
+  const auto* block = answer ? std::get_if<metadata::producer_id_block>(&*answer) : nullptr;
+  if (!block || block->code != errc::none) {
+    const auto why = !answer ? answer.error().to_string() : block ? error{block->code, block->message}.to_string() : "an unknown answer";
+    for (auto& each : std::exchange(waiting_for_producer_ids_, {}))
+      each.deliver(fail(errc::coordinator_not_available, "no producer id now: " + why));
+    return;
+  }
+  next_producer_id_ = block->first;
+  end_producer_id_ = block->first + block->count;
+  for (; !waiting_for_producer_ids_.empty() && next_producer_id_ < end_producer_id_; waiting_for_producer_ids_.pop_front())
+    waiting_for_producer_ids_.front().deliver(net::producer_id_and_epoch{next_producer_id_++, 0});
+  if (!waiting_for_producer_ids_.empty())
+    allocate_producer_ids();
+}
+
+// -- the active controller --------------------------------------------------------------------------------------------
+
+void metadata_keeper::begin_serving() {
+  controller_.activate(with_->published->load(), quorum_->epoch(), now_ms());
+  for (const auto& [type, count] : committed_.unknown_types())
+    CAFKA_LOG_WARN("{} metadata records of type {} are not understood here; they are kept as they are", count, type);
+  if (const auto first = controller_.bootstrap_records(); !first.empty() && !append(first)) {
+    give_up("cannot write the first records of the metadata log");
+    return;
+  }
+  if (ground_->voters.size() > 1)
+    CAFKA_LOG_INFO("node {} is the active controller, epoch {}", self(), quorum_->epoch());
+  follow_leader();
+}
+
+caf::result<controller_answer> metadata_keeper::answer_peer(controller_call& call) {
+  auto promise = make_response_promise<controller_answer>();
+  if (is_linked(call.from))
+    serve(call.what, [promise](controller_answer answer) mutable { promise.deliver(std::move(answer)); });
+  else
+    promise.deliver(controller_answer{errc::not_controller, "the sender's link is not up here", {}});
+  return promise;
+}
+
+void metadata_keeper::serve(const controller_question& question, answer_to to) {
+  if (given_up_ || !controller_.active())
+    return to({errc::not_controller, "node " + std::to_string(self()) + " is not the active controller", {}});
+  std::visit([&](const auto& what) { decide(what, std::move(to)); }, question);
+}
+
+void metadata_keeper::conclude(std::span<const metadata::metadata_record> records, controller_reply outcome, waits_for what, answer_to to) {
+  if (!records.empty() && !append(records))
+    return to({errc::kafka_storage_error, "not done: the metadata log cannot be written", {}});
+  settled then = [to = std::move(to), outcome = std::move(outcome)](errc code) {
+    if (code == errc::none)
+      to({errc::none, {}, outcome});
+    else
+      to({code, "the controller went away; whether it was done is unknown", {}});
+  };
+  if (controller_.active())
+    park(controller_.answer_after(), what, std::move(then));
+  else
+    then(errc::request_timed_out); // leadership went with the append
+}
+
+void metadata_keeper::decide(const create_topics_call& call, answer_to to) {
+  auto decision = controller_.create_topics(call.topics);
+  if (call.validate_only)
+    decision.records.clear();
+  conclude(decision.records, topic_outcomes{std::move(decision.outcome)}, waits_for::broker, std::move(to));
+}
+
+void metadata_keeper::decide(const delete_topics_call& call, answer_to to) {
+  auto decision = controller_.delete_topics(call.topics);
+  conclude(decision.records, topic_outcomes{std::move(decision.outcome)}, waits_for::broker, std::move(to));
+}
+
+void metadata_keeper::decide(const create_partitions_call& call, answer_to to) {
+  auto decision = controller_.create_partitions(call.topics);
+  if (call.validate_only)
+    decision.records.clear();
+  conclude(decision.records, topic_outcomes{std::move(decision.outcome)}, waits_for::broker, std::move(to));
+}
+
+void metadata_keeper::decide(const alter_configs_call& call, answer_to to) {
+  auto decision = controller_.alter_configs(call.changes);
+  if (call.validate_only)
+    decision.records.clear();
+  conclude(decision.records, config_outcomes{std::move(decision.outcome)}, waits_for::broker, std::move(to));
+}
+
+void metadata_keeper::decide(const metadata::broker_registration_request& request, answer_to to) {
+  auto decision = controller_.register_broker(request, ground_->log->log().log_end_offset(), now_ms());
+  conclude(decision.records, std::move(decision.outcome), waits_for::commit, std::move(to));
+}
+
+void metadata_keeper::decide(const metadata::broker_heartbeat& beat, answer_to to) {
+  auto decision = controller_.heartbeat(beat, now_ms());
+  conclude(decision.records, std::move(decision.outcome), waits_for::commit, std::move(to));
+}
+
+// Together, so that one write serves all; a partition that is named twice would be judged twice against the same past.
+void metadata_keeper::decide(const alter_partition_call& call, answer_to to) {
+  alter_partition_outcomes outcomes;
+  std::vector<metadata::metadata_record> records;
+  std::set<topic_id_partition> named;
+  for (const auto& each : call.partitions) {
+    if (!named.insert(each.partition).second) {
+      outcomes.all.push_back({errc::invalid_request, "named twice", {}});
+      continue;
+    }
+    auto decision = controller_.alter_partition(each);
+    std::move(decision.records.begin(), decision.records.end(), std::back_inserter(records));
+    outcomes.all.push_back(std::move(decision.outcome));
+  }
+  conclude(records, std::move(outcomes), waits_for::commit, std::move(to));
+}
+
+void metadata_keeper::decide(const elect_leaders_call& call, answer_to to) {
+  auto decision = controller_.elect_leaders(call.kind, call.partitions);
+  conclude(decision.records, election_outcomes{std::move(decision.outcome)}, waits_for::commit, std::move(to));
+}
+
+void metadata_keeper::decide(const producer_ids_call& call, answer_to to) {
+  auto decision = controller_.allocate_producer_ids(call.broker, call.broker_epoch);
+  conclude(decision.records, std::move(decision.outcome), waits_for::commit, std::move(to));
+}
+
+} // namespace cafka::actors

@@ -1,0 +1,169 @@
+// The metadata actor's part in the quorum: its core's effects carried out in their order, messages from and to other nodes.
+#include "actors/metadata.hpp"
+
+#include "base/log.hpp"
+
+#include <caf/send.hpp>
+
+namespace cafka::actors {
+
+namespace {
+
+constexpr std::size_t max_fetch_bytes = 1 << 20; // of batches in one message
+
+// How lately a majority must have confirmed this leader for it to act on a hint.
+constexpr std::int64_t contact_ms = 1'000;
+
+} // namespace
+
+// -- links ------------------------------------------------------------------------------------------------------------
+
+void metadata_keeper::obey(link_event& event) {
+  std::visit([this](auto& what) { on(what); }, event.what);
+}
+
+void metadata_keeper::on(link_up& up) {
+  peers_[up.id] = {up.incarnation_id, up.metadata};
+  follow_leader();
+}
+
+void metadata_keeper::on(link_down& down) {
+  peers_.erase(down.id);
+  fail_calls(down.id);
+  follow_leader();
+}
+
+// Nobody listens there: its process is gone. It may have been replaced by the time this is acted upon, so it is a hint to the quorum, and
+// a reason to fence only for who knows that he still leads, and only the process that was linked last.
+void metadata_keeper::on(link_refused& refused) {
+  if (!quorum_ || given_up_)
+    return;
+  carry_out(quorum_->peer_unreachable(refused.id, now_ms()));
+  if (!controller_.active() || !quorum_->majority_contact_since(now_ms() - contact_ms))
+    return;
+  const auto known = controller_.working().brokers().find(refused.id);
+  if (known == controller_.working().brokers().end() || peers_.contains(refused.id))
+    return;
+  const auto fenced = controller_.fence_broker(refused.id, known->second.broker_epoch);
+  if (fenced.records.empty())
+    return;
+  CAFKA_LOG_WARN("broker {} is gone: nothing listens at its address; fenced", refused.id);
+  append(fenced.records);
+}
+
+bool metadata_keeper::is_linked(const origin& from) const {
+  const auto known = peers_.find(from.id);
+  return known != peers_.end() && known->second.incarnation_id == from.incarnation_id;
+}
+
+// -- messages ---------------------------------------------------------------------------------------------------------
+
+void metadata_keeper::take(quorum_message& message) {
+  if (!quorum_ || given_up_ || !is_linked(message.from))
+    return;
+  auto effects = quorum_->handle(message.from.id, message.content, now_ms());
+  const auto wanted = quorum_->wants_records() && std::holds_alternative<election::fetch_response>(message.content);
+  carry_out(std::move(effects));
+  if (wanted && !given_up_)
+    append_fetched(as_byte_span(message.batches));
+}
+
+void metadata_keeper::append_fetched(byte_span batches) {
+  auto& log = ground_->log->log();
+  while (!batches.empty() && !given_up_) {
+    const auto header = storage::parse_batch_header(batches);
+    const auto usable = header && header->size_bytes() <= batches.size() && header->base_offset == log.log_end_offset() &&
+                        storage::verify_crc(*header, batches.first(header->size_bytes()));
+    if (!usable) {
+      CAFKA_LOG_ERROR("the quorum's leader sent what does not continue the metadata log at offset {}: not used", log.log_end_offset());
+      return;
+    }
+    if (auto appended = log.append(*header, batches.first(header->size_bytes()), with_->time->wall_ms()); !appended) {
+      give_up("cannot append to the metadata log: " + appended.error().to_string());
+      return;
+    }
+    batches = batches.subspan(header->size_bytes());
+    carry_out(quorum_->appended(header->base_offset, log.log_end_offset(), header->leader_epoch, now_ms()));
+  }
+}
+
+void metadata_keeper::send(const election::outgoing& message) {
+  const auto to = peers_.find(message.to);
+  if (to == peers_.end())
+    return; // the core asks again
+  quorum_message out{{self(), with_->incarnation_id}, message.content, {}};
+  if (const auto* response = std::get_if<election::fetch_response>(&message.content); response && response->has_records) {
+    auto batches = ground_->log->read_batches(response->fetch_offset, max_fetch_bytes);
+    if (!batches) {
+      give_up("cannot read the metadata log: " + batches.error().to_string());
+      return;
+    }
+    out.batches = std::move(*batches);
+  }
+  caf::anon_send(to->second.metadata, std::move(out));
+}
+
+// -- effects ----------------------------------------------------------------------------------------------------------
+
+void metadata_keeper::carry_out(election::effects effects) {
+  if (given_up_ || !persist_and_cut(effects))
+    return;
+  if (effects.append_leader_change)
+    append_leader_change(*effects.append_leader_change);
+  for (const auto& each : effects.messages)
+    if (!given_up_)
+      send(each);
+  if (effects.lost_leadership) {
+    controller_.deactivate();
+    fail_parked();
+  }
+  serve_when_applied_ = (serve_when_applied_ || effects.ready_to_serve) && !effects.lost_leadership;
+  if (effects.high_watermark && !given_up_)
+    apply_committed(*effects.high_watermark);
+  if (serve_when_applied_ && !given_up_ && quorum_->can_append()) {
+    serve_when_applied_ = false;
+    begin_serving();
+  }
+  if (effects.leader_changed || effects.lost_leadership) {
+    CAFKA_LOG_DEBUG("metadata quorum: epoch {}, leader {}, {} here", quorum_->epoch(), quorum_->leader(), to_string(quorum_->current_role()));
+    follow_leader();
+  }
+  request_flush();
+}
+
+bool metadata_keeper::persist_and_cut(election::effects& effects) {
+  if (effects.persist)
+    if (auto saved = ground_->log->save_state(*effects.persist); !saved) {
+      give_up("cannot write quorum-state: " + saved.error().to_string());
+      return false;
+    }
+  if (effects.load_snapshot) {
+    give_up("the quorum's leader no longer has the log that this node lacks, and snapshots are not fetched in this version: copy "
+            "__cluster_metadata-0 from another voter while both are stopped, without its quorum-state");
+    return false;
+  }
+  if (!effects.truncate_to)
+    return true;
+  if (auto cut = ground_->log->log().truncate_to(*effects.truncate_to); !cut) {
+    give_up("cannot truncate the metadata log: " + cut.error().to_string());
+    return false;
+  }
+  carry_out(quorum_->truncated(ground_->log->log().log_end_offset(), now_ms()));
+  return !given_up_;
+}
+
+void metadata_keeper::append_leader_change(const election::leader_change_message& change) {
+  auto& log = ground_->log->log();
+  const auto base_offset = log.log_end_offset();
+  if (auto begun = log.begin_leader_epoch(quorum_->epoch()); !begun) {
+    give_up("cannot write the leader epoch: " + begun.error().to_string());
+    return;
+  }
+  if (auto appended = ground_->log->append(change, quorum_->epoch(), with_->time->wall_ms()); !appended) {
+    give_up("cannot append to the metadata log: " + appended.error().to_string());
+    return;
+  }
+  carry_out(quorum_->appended(base_offset, log.log_end_offset(), quorum_->epoch(), now_ms()));
+}
+
+} // namespace cafka::actors

@@ -1,0 +1,266 @@
+// Three nodes' metadata actors under one deterministic coordinator: what one is told reaches the others, and goes on when one dies. The links are
+// stood for by the events that they would tell.
+#define CAF_SUITE metadata_quorum
+#include "actors/flusher.hpp"
+#include "actors/metadata.hpp"
+#include "support/memory_file_system.hpp"
+
+#include <caf/test/dsl.hpp>
+
+using namespace cafka;
+using namespace cafka::actors;
+using namespace cafka::test;
+
+namespace {
+
+uuid id_of(std::uint64_t seed) {
+  prng source{seed};
+  return uuid::random(source);
+}
+
+class obedient_broker final : public shard_actor<broker_actor::base> {
+public:
+  using shard_actor::shard_actor;
+  behavior_type make_behavior() override {
+    return {[](broker_order& order) {
+              if (auto* update = std::get_if<image_update>(&order.what))
+                update->applied.deliver({});
+            },
+            [](caf::tick_atom) {}};
+  }
+};
+
+struct fixture : test_coordinator_fixture<> {
+  struct one_node {
+    node_id id = no_node;
+    memory_file_system disk;
+    storage::file_pool pool{disk, 64};
+    std::shared_ptr<node_config> config = std::make_shared<node_config>();
+    snapshot<metadata::image> image{std::make_shared<metadata::image>()};
+    std::atomic<node_id> controller{no_node};
+    uuid incarnation_id;
+    flusher_actor flusher;
+    broker_actor broker;
+    metadata_actor keeper; // null: it is down
+    bool started = false;
+    std::vector<std::string> failed;
+    std::int64_t last_broker_epoch = -1;
+  };
+
+  fixture() {
+    for (node_id id = 1; id <= 3; ++id) {
+      auto& node = nodes[id];
+      node.id = node.config->id = id;
+      start(id);
+    }
+  }
+  ~fixture() {
+    for (auto& [id, node] : nodes)
+      stop(id);
+    snapshot<metadata::image>::forget_on_this_thread();
+  }
+  void start(node_id id) {
+    auto& node = nodes[id];
+    node.incarnation_id = id_of(++incarnations + 100);
+    node.started = false;
+    flusher::dependencies needs{&node.disk, &time, [](const directory_failed&) {}};
+    node.flusher = sys.spawn<flusher>(std::move(*storage::log_directory::open(node.pool, "/data", true)), std::move(needs));
+    node.broker = spawn_on<obedient_broker>(sys, nullptr);
+    auto with = std::make_shared<metadata_start>();
+    with->config = node.config;
+    with->time = &time;
+    with->incarnation_id = node.incarnation_id;
+    with->random = prng{static_cast<std::uint64_t>(id) * 7 + incarnations};
+    with->published = &node.image;
+    with->controller = &node.controller;
+    with->marks = std::make_shared<partition_marks>();
+    with->failed = [&node](std::string why) { node.failed.push_back(std::move(why)); };
+    node.keeper = spawn_on<metadata_keeper>(sys, nullptr, std::move(with));
+
+    metadata_log_options options;
+    options.log_dir = "/data";
+    options.now_ms = time.wall_ms();
+    auto ground = std::make_shared<metadata_ground>();
+    ground->log = std::move(*metadata_log::open(node.pool, options));
+    ground->self = {id, id_of(static_cast<std::uint64_t>(id))};
+    ground->voters = election::voter_set{{{1, id_of(1)}, {2, id_of(2)}, {3, id_of(3)}}};
+    ground->flusher = node.flusher;
+    ground->broker = node.broker;
+    ground->registration.id = id;
+    ground->registration.incarnation_id = node.incarnation_id;
+    ground->registration.directories = {ground->self.directory_id};
+    ground->registration.previous_broker_epoch = node.last_broker_epoch;
+    ground->registration.page_cache_survived = true;
+    caf::anon_send(node.keeper, metadata_request{start_metadata{std::move(ground), net::completion<void>{[&node](const result<void>& r) {
+                                                                  node.started = r.has_value();
+                                                                }}}});
+    for (auto& [other_id, other] : nodes)
+      if (other_id != id && other.keeper) {
+        link(node, other);
+        link(other, node);
+      }
+  }
+  static void link(const one_node& at, const one_node& peer) {
+    caf::anon_send(at.keeper,
+                   metadata_request{link_event{link_up{peer.id, peer.incarnation_id, {}, 1, nullptr, caf::actor_cast<caf::actor>(peer.keeper)}}});
+  }
+  // As by kill -9: nothing more is said, and the others' links end.
+  void kill(node_id id, bool refused = true) {
+    auto& node = nodes[id];
+    caf::anon_send_exit(node.keeper, caf::exit_reason::kill);
+    end(node);
+    for (auto& [other_id, other] : nodes) {
+      if (other.keeper)
+        caf::anon_send(other.keeper, metadata_request{link_event{link_down{id, node.incarnation_id}}});
+      if (other.keeper && refused)
+        caf::anon_send(other.keeper, metadata_request{link_event{link_refused{id}}});
+    }
+    sched.run();
+  }
+  void stop(node_id id) {
+    auto& node = nodes[id];
+    if (!node.keeper)
+      return;
+    caf::anon_send(node.keeper, metadata_request{stop_metadata{net::completion<std::int64_t>{
+                                    [&node](const result<std::int64_t>& epoch) { node.last_broker_epoch = epoch ? *epoch : -1; }}}});
+    sched.run();
+    end(node);
+    sched.run();
+  }
+  void end(one_node& node) {
+    node.keeper = nullptr;
+    caf::anon_send_exit(std::exchange(node.broker, nullptr), caf::exit_reason::user_shutdown);
+    caf::anon_send_exit(std::exchange(node.flusher, nullptr), caf::exit_reason::user_shutdown);
+    sched.run();
+  }
+  template <class Condition>
+  void until(Condition holds, std::int64_t at_most_ms = 20'000) {
+    sched.run();
+    for (std::int64_t passed = 0; !holds(); passed += 10) {
+      if (passed > at_most_ms)
+        CAF_FAIL("it did not come to that within " << at_most_ms << " ms");
+      time.advance(10);
+      sched.clock().advance_time(std::chrono::milliseconds(10));
+      sched.run();
+    }
+  }
+  bool all_started() {
+    return std::all_of(nodes.begin(), nodes.end(), [](auto& each) { return !each.second.keeper || each.second.started; });
+  }
+  // Where every running node sees the controller; no_node unless all see the same.
+  node_id controller() {
+    std::set<node_id> seen;
+    for (auto& [id, node] : nodes)
+      if (node.keeper)
+        seen.insert(node.controller);
+    return seen.size() == 1 ? *seen.begin() : no_node;
+  }
+  node_id follower() { return controller() % 3 + 1; }
+  void create(node_id at, const std::string& name) {
+    metadata::new_topic topic;
+    topic.name = name;
+    topic.partition_count = 1;
+    topic.replication_factor = 1;
+    caf::anon_send(nodes[at].keeper, metadata_request{create_topics_request{
+                                         {topic},
+                                         false,
+                                         net::completion<std::vector<metadata::topic_outcome>>{
+                                             [this, name](const result<std::vector<metadata::topic_outcome>>& r) {
+                                               created[name] = r ? r->front().code : r.error().code;
+                                             }}}});
+  }
+  bool everyone_has(const std::string& name) {
+    return std::all_of(nodes.begin(), nodes.end(),
+                       [&](auto& each) { return !each.second.keeper || each.second.image.load()->find_topic(name) != nullptr; });
+  }
+
+  manual_clock time;
+  std::map<node_id, one_node> nodes;
+  std::map<std::string, errc> created;
+  std::uint64_t incarnations = 0;
+};
+
+} // namespace
+
+CAF_TEST_FIXTURE_SCOPE(metadata_quorum_tests, fixture)
+
+CAF_TEST(three voters elect one controller and each broker registers with it) {
+  until([&] { return all_started(); });
+  CAF_CHECK_NOT_EQUAL(controller(), no_node);
+  until([&] {
+    const auto image = nodes[follower()].image.load();
+    return image->brokers().size() == 3 && std::none_of(image->brokers().begin(), image->brokers().end(), [](auto& b) { return b.second.fenced; });
+  });
+}
+
+CAF_TEST(what any node is asked for happens on all) {
+  until([&] { return all_started(); });
+  for (node_id id = 1; id <= 3; ++id) {
+    const auto name = "t" + std::to_string(id);
+    create(id, name);
+    until([&] { return created.contains(name) && everyone_has(name); });
+    CAF_CHECK_EQUAL(created.at(name), errc::none);
+  }
+  create(follower(), "t1");
+  until([&] { return created.at("t1") != errc::none; });
+  CAF_CHECK_EQUAL(created.at("t1"), errc::topic_already_exists);
+}
+
+CAF_TEST(when the controller dies another goes on and its broker is fenced) {
+  until([&] { return all_started(); });
+  create(1, "before");
+  until([&] { return everyone_has("before"); });
+  const auto old = controller();
+  kill(old);
+  until([&] { return controller() != no_node && controller() != old; }, 5'000);
+  create(controller(), "after");
+  until([&] { return everyone_has("after") && nodes[controller()].image.load()->brokers().at(old).fenced; }, 5'000);
+  CAF_CHECK(everyone_has("before"));
+  start(old); // the same disk, another process
+  until([&] { return nodes[old].started && everyone_has("after"); });
+  CAF_CHECK(!nodes[old].image.load()->brokers().at(old).fenced);
+}
+
+CAF_TEST(a silent one is fenced when its session ends) {
+  until([&] { return all_started(); });
+  const auto silent = follower();
+  kill(silent, false);
+  CAF_CHECK(!nodes[controller()].image.load()->brokers().at(silent).fenced);
+  until([&] { return nodes[controller()].image.load()->brokers().at(silent).fenced; }, 2'000);
+}
+
+CAF_TEST(without a majority nothing is done and it is said why) {
+  until([&] { return all_started(); });
+  const auto left = controller();
+  for (node_id id = 1; id <= 3; ++id)
+    if (id != left)
+      kill(id);
+  until([&] { return nodes[left].controller == no_node; });
+  create(left, "never");
+  until([&] { return created.contains("never"); }, 40'000);
+  CAF_CHECK_EQUAL(created.at("never"), errc::request_timed_out);
+  CAF_CHECK(!everyone_has("never"));
+  start(left % 3 + 1);
+  create(left, "at-last");
+  until([&] { return created.contains("at-last"); });
+  CAF_CHECK_EQUAL(created.at("at-last"), errc::none);
+}
+
+CAF_TEST(a message from a process that is not linked is not listened to) {
+  until([&] { return all_started(); });
+  const auto leader = controller();
+  election::end_epoch_request ended;
+  ended.leader_epoch = 1'000;
+  caf::anon_send(nodes[leader].keeper, quorum_message{{follower(), id_of(9999)}, ended, {}});
+  election::vote_request vote;
+  vote.leader_epoch = 1'000;
+  vote.candidate = {9, id_of(9)};
+  caf::anon_send(nodes[leader].keeper, quorum_message{{9, id_of(9)}, vote, {}});
+  sched.run();
+  CAF_CHECK_EQUAL(controller(), leader);
+  create(leader, "t");
+  until([&] { return created.contains("t"); });
+  CAF_CHECK_EQUAL(created.at("t"), errc::none);
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()
