@@ -14,7 +14,9 @@ void controller_channel::leader_is(ask_leader leader) {
     put(std::move(each));
 }
 
-void controller_channel::ask(controller_question what, std::int64_t deadline_ms, answered done) { put({std::move(what), deadline_ms, std::move(done)}); }
+void controller_channel::ask(controller_question what, std::int64_t deadline_ms, answered done) {
+  put({std::move(what), deadline_ms, std::move(done)});
+}
 
 void controller_channel::put(waiting one) {
   if (closed_)

@@ -41,12 +41,14 @@ std::string voters_text(const election::cluster_identity& identity) {
   std::string voters;
   for (const auto& voter : identity.voters)
     voters.append(voters.empty() ? "" : ",").append(std::to_string(voter.id)).append("@").append(voter.directory_id.to_string());
-  return "#\n# written by cafka: who votes in the cluster, and from which directory\ncluster.id=" + identity.cluster_id + "\nvoters=" + voters +
-         "\nversion=1\n";
+  return "#\n# written by cafka: who votes in the cluster, and from which directory\ncluster.id=" + identity.cluster_id +
+         "\nvoters=" + voters + "\nversion=1\n";
 }
 
 result<election::cluster_identity> parse_voters(std::string_view text, const std::string& file) {
-  const auto damaged = [&] { return fail(errc::bad_format, file + " is damaged: restore it, its three lines are the same on every voter"); };
+  const auto damaged = [&] {
+    return fail(errc::bad_format, file + " is damaged: restore it, its three lines are the same on every voter");
+  };
   const auto parsed = parse_properties(text, file);
   if (!parsed)
     return damaged();
@@ -100,8 +102,8 @@ result<data_directories> data_directories::open(storage::file_pool& pool, const 
     if (opened.cluster_id.empty()) // the node ended before it had claimed its directories
       opened.cluster_id = kept.cluster_id;
     if (kept.cluster_id != opened.cluster_id)
-      return fail(errc::bad_argument, metadata_path + '/' + std::string{voters_file} + ": belongs to cluster " + kept.cluster_id + ", expected " +
-                                          opened.cluster_id + "; nothing was touched");
+      return fail(errc::bad_argument, metadata_path + '/' + std::string{voters_file} + ": belongs to cluster " + kept.cluster_id +
+                                          ", expected " + opened.cluster_id + "; nothing was touched");
     opened.voters = std::move(kept.voters);
   } else if (text.error().code != errc::not_found) {
     return tl::unexpected<error>(std::move(text.error()));

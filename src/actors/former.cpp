@@ -6,7 +6,8 @@
 
 namespace cafka::actors {
 
-former::former(caf::actor_config& config, shard* home, std::shared_ptr<former_start> start) : shard_actor(config, home), with_(std::move(start)) {}
+former::former(caf::actor_config& config, shard* home, std::shared_ptr<former_start> start)
+    : shard_actor(config, home), with_(std::move(start)) {}
 
 former::behavior_type former::make_behavior() {
   carry_out(with_->core->start());
@@ -22,7 +23,8 @@ former::behavior_type former::make_behavior() {
       },
       [this](const formation_message& message) {
         const auto known = peers_.find(message.from.id);
-        if (known != peers_.end() && known->second.incarnation_id == message.from.incarnation_id && message.report.from.id == message.from.id)
+        if (known != peers_.end() && known->second.incarnation_id == message.from.incarnation_id &&
+            message.report.from.id == message.from.id)
           carry_out(with_->core->handle(message.report));
       },
   };

@@ -304,8 +304,9 @@ struct metadata_request {
       what;
 };
 
-using metadata_actor = caf::typed_actor<caf::result<void>(metadata_request), caf::result<void>(flush_outcome), caf::result<void>(caf::tick_atom),
-                                        caf::result<void>(quorum_message), caf::result<controller_answer>(controller_call)>;
+using metadata_actor =
+    caf::typed_actor<caf::result<void>(metadata_request), caf::result<void>(flush_outcome), caf::result<void>(caf::tick_atom),
+                     caf::result<void>(quorum_message), caf::result<controller_answer>(controller_call)>;
 
 // -- to the actor that keeps to which cluster this node belongs ---------------------------------------------------------
 

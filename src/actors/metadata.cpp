@@ -93,6 +93,7 @@ void metadata_keeper::obey(start_metadata& request) {
   const auto& voters = ground_->voters;
   if (voters.size() > 1)
     channel_.set_reason(": " + std::to_string(voters.majority()) + " of the " + std::to_string(voters.size()) + " voters must be up");
+  looked_at_sessions_ms_ = now_ms();
   lifecycle_ = std::make_unique<metadata::broker_lifecycle>(
       std::move(ground_->registration), metadata::broker_lifecycle::intervals{with_->config->broker_heartbeat_interval_ms});
   quorum_ = std::make_unique<election::quorum>(quorum_config_of(*with_->config, *ground_), ground_->log->state(), ground_->log->summary(),
@@ -120,7 +121,8 @@ void metadata_keeper::obey(stop_metadata& request) {
   }
   if (quorum_ && !given_up_ && ground_->voters.size() > 1)
     carry_out(quorum_->resign(now_ms()));
-  auto closed = given_up_ ? result<void>{fail(errc::log_dir_offline, "the metadata log could not be written")} : ground_->log->log().close();
+  auto closed =
+      given_up_ ? result<void>{fail(errc::log_dir_offline, "the metadata log could not be written")} : ground_->log->log().close();
   if (closed) {
     with_->marks->recovery_point.store(ground_->log->log().log_end_offset(), std::memory_order_release);
     request.done.deliver(lifecycle_ ? lifecycle_->broker_epoch() : std::int64_t{-1});
@@ -167,14 +169,24 @@ void metadata_keeper::tick() {
   if (quorum_->next_deadline_ms() <= now_ms())
     carry_out(quorum_->tick(now_ms()));
   channel_.tick(now_ms());
+  expire_sessions();
+  follow_leader();
+  report_to_controller();
+  arm();
+}
+
+void metadata_keeper::expire_sessions() {
+  // A node that was stopped has heard nobody; that is not their fault.
+  const auto since_ms = now_ms() - std::exchange(looked_at_sessions_ms_, now_ms());
+  if (since_ms > 2 * longest_wait_ms)
+    controller_.extend_sessions(since_ms);
+  if (!controller_.active() || !quorum_->majority_contact_since(now_ms() - contact_ms))
+    return; // what it would write may never be committed
   for (auto expired = controller_.expire_sessions(now_ms()); !expired.records.empty(); expired = controller_.expire_sessions(now_ms())) {
     CAFKA_LOG_WARN("broker {} has not been heard for its session time-out: fenced", expired.outcome.front());
     if (!append(expired.records))
       break;
   }
-  follow_leader();
-  report_to_controller();
-  arm();
 }
 
 // -- the log ----------------------------------------------------------------------------------------------------------
@@ -271,11 +283,10 @@ void metadata_keeper::apply_committed(std::int64_t high_watermark) {
 void metadata_keeper::announce(std::vector<settled> released) {
   image_update update;
   update.image = with_->published->load();
-  update.applied =
-      net::completion<void>{[self = caf::actor_cast<metadata_actor>(this), end_offset = applied_end_offset_,
-                             released = std::move(released)](const result<void>&) mutable {
-        caf::anon_send(self, metadata_request{answers_due{end_offset, std::move(released)}});
-      }};
+  update.applied = net::completion<void>{[self = caf::actor_cast<metadata_actor>(this), end_offset = applied_end_offset_,
+                                          released = std::move(released)](const result<void>&) mutable {
+    caf::anon_send(self, metadata_request{answers_due{end_offset, std::move(released)}});
+  }};
   caf::anon_send(ground_->broker, broker_order{std::move(update)});
 }
 

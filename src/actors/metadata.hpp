@@ -63,6 +63,9 @@ private:
   using answer_to = std::function<void(controller_answer)>;
   enum class waits_for : std::uint8_t { commit, broker }; // broker: this node's has acted on it too
 
+  // How lately a majority must have confirmed this leader for it to fence anybody.
+  static constexpr std::int64_t contact_ms = 1'000;
+
   // metadata.cpp
   void obey(start_metadata& request);
   void obey(stop_metadata& request);
@@ -77,6 +80,7 @@ private:
   void apply_committed(std::int64_t high_watermark);
   void announce(std::vector<settled> released);
   void tick();
+  void expire_sessions();
   void arm();
   void give_up(std::string reason);
 
@@ -160,6 +164,7 @@ private:
   std::int64_t next_producer_id_ = 0, end_producer_id_ = 0;
   bool allocating_producer_ids_ = false;
   std::deque<completion_reply<net::producer_id_and_epoch>> waiting_for_producer_ids_; // for the next block; bounded
+  std::int64_t looked_at_sessions_ms_ = 0;
   std::int64_t armed_ms_ = INT64_MAX; // when the next tick comes
   bool flush_in_flight_ = false;
   bool serve_when_applied_ = false;

@@ -72,9 +72,7 @@ void metadata_keeper::follow_leader() {
       serve(what, [then = std::move(then)](const controller_answer& answer) { then(&answer); });
     });
   else
-    channel_.leader_is([this, leader](const controller_question& what, on_answer then) {
-      ask_peer(leader, what, std::move(then));
-    });
+    channel_.leader_is([this, leader](const controller_question& what, on_answer then) { ask_peer(leader, what, std::move(then)); });
   report_to_controller();
 }
 
@@ -273,6 +271,13 @@ void metadata_keeper::decide(const metadata::broker_registration_request& reques
 
 void metadata_keeper::decide(const metadata::broker_heartbeat& beat, answer_to to) {
   auto decision = controller_.heartbeat(beat, now_ms());
+  // One that changes nothing waits for nothing: else a slow commit would keep brokers from being heard, and their sessions would end.
+  if (decision.records.empty()) {
+    const auto committed = with_->published->load();
+    const auto known = committed->brokers().find(beat.id);
+    decision.outcome.fenced = decision.outcome.fenced || known == committed->brokers().end() || known->second.fenced;
+    return to({errc::none, {}, std::move(decision.outcome)});
+  }
   conclude(decision.records, std::move(decision.outcome), waits_for::commit, std::move(to));
 }
 

@@ -11,9 +11,6 @@ namespace {
 
 constexpr std::size_t max_fetch_bytes = 1 << 20; // of batches in one message
 
-// How lately a majority must have confirmed this leader for it to act on a hint.
-constexpr std::int64_t contact_ms = 1'000;
-
 } // namespace
 
 // -- links ------------------------------------------------------------------------------------------------------------
@@ -125,7 +122,8 @@ void metadata_keeper::carry_out(election::effects effects) {
     begin_serving();
   }
   if (effects.leader_changed || effects.lost_leadership) {
-    CAFKA_LOG_DEBUG("metadata quorum: epoch {}, leader {}, {} here", quorum_->epoch(), quorum_->leader(), to_string(quorum_->current_role()));
+    CAFKA_LOG_DEBUG("metadata quorum: epoch {}, leader {}, {} here", quorum_->epoch(), quorum_->leader(),
+                    to_string(quorum_->current_role()));
     follow_leader();
   }
   request_flush();

@@ -233,7 +233,8 @@ result<election::voter_set> node::parts::join_cluster() {
   if (config->is_alone() && !directories.voters)
     return election::voter_set{};
   if (config->is_alone())
-    return fail(errc::bad_argument, directories.all[directories.metadata].files->path() + " belongs to a cluster of several nodes: name them in "
+    return fail(errc::bad_argument, directories.all[directories.metadata].files->path() +
+                                        " belongs to a cluster of several nodes: name them in "
                                         "controller.quorum.voters");
   CAFKA_TRY(directories.name_new_ones(*config, random));
   CAFKA_TRY(open_links());
@@ -288,7 +289,8 @@ result<void> node::parts::open_links() {
   };
   links_handle = spawn_on<node_links>(*system, nullptr, std::move(with));
   links_loop = std::make_unique<net::event_loop>(shards.front()->io(), *environment.time);
-  doors = std::make_shared<link_doors>(*links_loop, limits, [said = greeting] { return said->get(); }, links_handle);
+  doors = std::make_shared<link_doors>(
+      *links_loop, limits, [said = greeting] { return said->get(); }, links_handle);
   const auto& at = config->controller_listeners.front();
   if (auto listening = doors->listen(at.host, at.port); !listening)
     return tl::unexpected<error>(std::move(listening.error()));

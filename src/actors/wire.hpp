@@ -91,8 +91,9 @@ struct alter_partition_outcomes {
 struct election_outcomes {
   std::vector<metadata::election_outcome> all;
 };
-using controller_reply = std::variant<topic_outcomes, config_outcomes, metadata::broker_registration_outcome,
-                                      metadata::broker_heartbeat_outcome, alter_partition_outcomes, election_outcomes, metadata::producer_id_block>;
+using controller_reply =
+    std::variant<topic_outcomes, config_outcomes, metadata::broker_registration_outcome, metadata::broker_heartbeat_outcome,
+                 alter_partition_outcomes, election_outcomes, metadata::producer_id_block>;
 
 struct controller_answer {
   errc code = errc::none; // none: `what` holds the outcomes; not_controller: nothing was done, ask who is

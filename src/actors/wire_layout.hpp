@@ -75,17 +75,16 @@ bool inspect(Inspector& f, formation_report& said) {
 template <class Inspector>
 bool inspect(Inspector& f, vote_request& said) {
   return f.object(said).fields(f.field("leader_epoch", said.leader_epoch), f.field("candidate", said.candidate),
-                                  f.field("voter", said.voter), f.field("last", said.last), f.field("pre_vote", said.pre_vote));
+                               f.field("voter", said.voter), f.field("last", said.last), f.field("pre_vote", said.pre_vote));
 }
 template <class Inspector>
 bool inspect(Inspector& f, vote_response& said) {
-  return f.object(said).fields(f.field("leader_epoch", said.leader_epoch), f.field("leader", said.leader),
-                                  f.field("granted", said.granted), f.field("pre_vote", said.pre_vote));
+  return f.object(said).fields(f.field("leader_epoch", said.leader_epoch), f.field("leader", said.leader), f.field("granted", said.granted),
+                               f.field("pre_vote", said.pre_vote));
 }
 template <class Inspector>
 bool inspect(Inspector& f, begin_epoch_request& said) {
-  return f.object(said).fields(f.field("leader_epoch", said.leader_epoch), f.field("leader", said.leader),
-                                  f.field("voter", said.voter));
+  return f.object(said).fields(f.field("leader_epoch", said.leader_epoch), f.field("leader", said.leader), f.field("voter", said.voter));
 }
 template <class Inspector>
 bool inspect(Inspector& f, begin_epoch_response& said) {
@@ -94,21 +93,21 @@ bool inspect(Inspector& f, begin_epoch_response& said) {
 template <class Inspector>
 bool inspect(Inspector& f, end_epoch_request& said) {
   return f.object(said).fields(f.field("leader_epoch", said.leader_epoch), f.field("leader", said.leader),
-                                  f.field("preferred_successors", said.preferred_successors));
+                               f.field("preferred_successors", said.preferred_successors));
 }
 template <class Inspector>
 bool inspect(Inspector& f, fetch_request& said) {
   return f.object(said).fields(f.field("leader_epoch", said.leader_epoch), f.field("replica", said.replica),
-                                  f.field("fetch_offset", said.fetch_offset), f.field("last_fetched_epoch", said.last_fetched_epoch),
-                                  f.field("high_watermark", said.high_watermark));
+                               f.field("fetch_offset", said.fetch_offset), f.field("last_fetched_epoch", said.last_fetched_epoch),
+                               f.field("high_watermark", said.high_watermark));
 }
 template <class Inspector>
 bool inspect(Inspector& f, fetch_response& said) {
   return f.object(said).fields(f.field("leader_epoch", said.leader_epoch), f.field("leader", said.leader),
-                                  f.field("accepted", said.accepted), f.field("high_watermark", said.high_watermark),
-                                  f.field("diverging", said.diverging), f.field("snapshot", said.snapshot),
-                                  f.field("fetch_offset", said.fetch_offset), f.field("last_fetched_epoch", said.last_fetched_epoch),
-                                  f.field("has_records", said.has_records));
+                               f.field("accepted", said.accepted), f.field("high_watermark", said.high_watermark),
+                               f.field("diverging", said.diverging), f.field("snapshot", said.snapshot),
+                               f.field("fetch_offset", said.fetch_offset), f.field("last_fetched_epoch", said.last_fetched_epoch),
+                               f.field("has_records", said.has_records));
 }
 
 } // namespace cafka::election
@@ -167,7 +166,8 @@ bool inspect(Inspector& f, alter_config& wanted) {
 }
 template <class Inspector>
 bool inspect(Inspector& f, config_outcome& outcome) {
-  return f.object(outcome).fields(f.field("resource", outcome.resource), f.field("code", outcome.code), f.field("message", outcome.message));
+  return f.object(outcome).fields(f.field("resource", outcome.resource), f.field("code", outcome.code),
+                                  f.field("message", outcome.message));
 }
 template <class Inspector>
 bool inspect(Inspector& f, endpoint& address) {
@@ -176,12 +176,11 @@ bool inspect(Inspector& f, endpoint& address) {
 }
 template <class Inspector>
 bool inspect(Inspector& f, broker_registration_request& request) {
-  return f.object(request).fields(f.field("id", request.id), f.field("incarnation_id", request.incarnation_id),
-                                  f.field("endpoints", request.endpoints), f.field("rack", request.rack),
-                                  f.field("directories", request.directories), f.field("features", request.features),
-                                  f.field("previous_broker_epoch", request.previous_broker_epoch),
-                                  f.field("page_cache_survived", request.page_cache_survived),
-                                  f.field("directory_lost", request.directory_lost));
+  return f.object(request).fields(
+      f.field("id", request.id), f.field("incarnation_id", request.incarnation_id), f.field("endpoints", request.endpoints),
+      f.field("rack", request.rack), f.field("directories", request.directories), f.field("features", request.features),
+      f.field("previous_broker_epoch", request.previous_broker_epoch), f.field("page_cache_survived", request.page_cache_survived),
+      f.field("directory_lost", request.directory_lost));
 }
 template <class Inspector>
 bool inspect(Inspector& f, broker_registration_outcome& outcome) {
@@ -202,12 +201,12 @@ bool inspect(Inspector& f, broker_heartbeat_outcome& outcome) {
 }
 template <class Inspector>
 bool inspect(Inspector& f, partition_registration& partition) {
-  return f.object(partition).fields(
-      f.field("replicas", partition.replicas), f.field("directories", partition.directories), f.field("isr", partition.isr),
-      f.field("adding_replicas", partition.adding_replicas), f.field("removing_replicas", partition.removing_replicas),
-      f.field("elr", partition.elr), f.field("last_known_elr", partition.last_known_elr), f.field("leader", partition.leader),
-      f.field("leader_recovery", partition.leader_recovery), f.field("leader_epoch", partition.leader_epoch),
-      f.field("partition_epoch", partition.partition_epoch));
+  return f.object(partition).fields(f.field("replicas", partition.replicas), f.field("directories", partition.directories),
+                                    f.field("isr", partition.isr), f.field("adding_replicas", partition.adding_replicas),
+                                    f.field("removing_replicas", partition.removing_replicas), f.field("elr", partition.elr),
+                                    f.field("last_known_elr", partition.last_known_elr), f.field("leader", partition.leader),
+                                    f.field("leader_recovery", partition.leader_recovery), f.field("leader_epoch", partition.leader_epoch),
+                                    f.field("partition_epoch", partition.partition_epoch));
 }
 template <class Inspector>
 bool inspect(Inspector& f, isr_member& member) {

@@ -123,6 +123,8 @@ public:
   decision<broker_heartbeat_outcome> heartbeat(const broker_heartbeat& request, std::int64_t now_ms);
   // Brokers whose session ended; call it when next_deadline_ms() has come, and again while it yields records.
   decision<std::vector<node_id>> expire_sessions(std::int64_t now_ms);
+  // This node was stopped for so long, and heard nobody.
+  void extend_sessions(std::int64_t by_ms);
   // A closed link whose re-dial was refused (replication.md, Failure detection): fences that incarnation at once.
   decision<bool> fence_broker(node_id id, std::int64_t broker_epoch);
   [[nodiscard]] std::int64_t next_deadline_ms() const noexcept; // INT64_MAX: none

@@ -218,6 +218,11 @@ decision<std::vector<node_id>> controller::expire_sessions(std::int64_t now_ms) 
   return decided;
 }
 
+void controller::extend_sessions(std::int64_t by_ms) {
+  for (auto& [id, session] : sessions_)
+    session.deadline_ms += by_ms;
+}
+
 decision<bool> controller::fence_broker(node_id id, std::int64_t broker_epoch) {
   decision<bool> decided{false, {}};
   if (!active())

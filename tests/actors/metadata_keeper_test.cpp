@@ -71,9 +71,9 @@ struct fixture : actors_fixture {
     aut = spawn_on<metadata_keeper>(sys, nullptr, std::move(with));
     started = false;
     caf::anon_send(aut, metadata_request{start_metadata{std::move(ground), net::completion<void>{[this](const result<void>& r) {
-                     started = r.has_value();
-                     start_error = r ? "" : r.error().to_string();
-                   }}}});
+                                                          started = r.has_value();
+                                                          start_error = r ? "" : r.error().to_string();
+                                                        }}}});
   }
   void settle() {
     sched.run();

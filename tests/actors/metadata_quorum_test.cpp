@@ -101,8 +101,8 @@ struct fixture : test_coordinator_fixture<> {
       }
   }
   static void link(const one_node& at, const one_node& peer) {
-    caf::anon_send(at.keeper,
-                   metadata_request{link_event{link_up{peer.id, peer.incarnation_id, {}, 1, nullptr, caf::actor_cast<caf::actor>(peer.keeper)}}});
+    caf::anon_send(at.keeper, metadata_request{link_event{
+                                  link_up{peer.id, peer.incarnation_id, {}, 1, nullptr, caf::actor_cast<caf::actor>(peer.keeper)}}});
   }
   // As by kill -9: nothing more is said, and the others' links end.
   void kill(node_id id, bool refused = true) {
@@ -161,13 +161,13 @@ struct fixture : test_coordinator_fixture<> {
     topic.name = name;
     topic.partition_count = 1;
     topic.replication_factor = 1;
-    caf::anon_send(nodes[at].keeper, metadata_request{create_topics_request{
-                                         {topic},
-                                         false,
-                                         net::completion<std::vector<metadata::topic_outcome>>{
-                                             [this, name](const result<std::vector<metadata::topic_outcome>>& r) {
-                                               created[name] = r ? r->front().code : r.error().code;
-                                             }}}});
+    caf::anon_send(nodes[at].keeper,
+                   metadata_request{create_topics_request{{topic},
+                                                          false,
+                                                          net::completion<std::vector<metadata::topic_outcome>>{
+                                                              [this, name](const result<std::vector<metadata::topic_outcome>>& r) {
+                                                                created[name] = r ? r->front().code : r.error().code;
+                                                              }}}});
   }
   bool everyone_has(const std::string& name) {
     return std::all_of(nodes.begin(), nodes.end(),
@@ -189,7 +189,8 @@ CAF_TEST(three voters elect one controller and each broker registers with it) {
   CAF_CHECK_NOT_EQUAL(controller(), no_node);
   until([&] {
     const auto image = nodes[follower()].image.load();
-    return image->brokers().size() == 3 && std::none_of(image->brokers().begin(), image->brokers().end(), [](auto& b) { return b.second.fenced; });
+    return image->brokers().size() == 3 &&
+           std::none_of(image->brokers().begin(), image->brokers().end(), [](auto& b) { return b.second.fenced; });
   });
 }
 

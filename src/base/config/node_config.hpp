@@ -101,7 +101,9 @@ struct node_config {
   logging_level log_level = logging_level::info; // logging.level
 
   // No other node votes: the cluster needs nobody else to be formed, nor to decide.
-  [[nodiscard]] bool is_alone() const noexcept { return quorum_voters.empty() || (quorum_voters.size() == 1 && quorum_voters.front().id == id); }
+  [[nodiscard]] bool is_alone() const noexcept {
+    return quorum_voters.empty() || (quorum_voters.size() == 1 && quorum_voters.front().id == id);
+  }
 
   // What the file and the overrides said, by name in server.properties (not the defaults): DescribeConfigs and with_dynamic read it.
   config_values set_values;

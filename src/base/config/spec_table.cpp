@@ -677,8 +677,9 @@ constexpr key_spec store_rows[] = {
      .default_value = "false",
      .own = true,
      .section = metadata_section,
-     .meaning = "Allows the listener between nodes an address that other machines reach. Whoever reaches it can do all that a node can: the "
-                "network must be private."},
+     .meaning =
+         "Allows the listener between nodes an address that other machines reach. Whoever reaches it can do all that a node can: the "
+         "network must be private."},
     {.name = "metadata.log.dir",
      .type = text,
      .section = metadata_section,
