@@ -92,9 +92,8 @@ void partition_follower::repair(const replica_fetch_response& response, const re
   if (!progresses) // the same question would have the same answer: not from a leader that keeps the rules
     return back_off(now_ms);
   state_ = state::repairing;
-  if (target < high_watermark_)
+  if (target < high_watermark_) {
     out.lost = committed_loss{target, high_watermark_};
-  if (target < high_watermark_ || (starts_over && target > high_watermark_)) { // KAFKA-9491
     high_watermark_ = target;
     out.high_watermark = target;
   }
@@ -103,8 +102,13 @@ void partition_follower::repair(const replica_fetch_response& response, const re
 
 follower_effects partition_follower::repaired(const replica_log& log, std::int64_t now_ms) {
   follower_effects out;
-  if (state_ == state::repairing)
-    fetch(log, now_ms, out);
+  if (state_ != state::repairing)
+    return out;
+  if (log.log_start_offset > high_watermark_) { // it started over: what lies before was committed and is no more (KAFKA-9491)
+    high_watermark_ = log.log_start_offset;
+    out.high_watermark = high_watermark_;
+  }
+  fetch(log, now_ms, out);
   return out;
 }
 

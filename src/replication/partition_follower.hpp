@@ -4,7 +4,7 @@
 //
 //   follower_effects e = follower.on_response(…);
 //   1. e.lost            log and count: records that were committed are about to go
-//   2. e.high_watermark  publish it, so that no reader is past what is cut next
+//   2. e.high_watermark  publish it; one that falls, so that no reader is past what is cut next
 //   3. e.truncate_to     lower the recovery point on disk, then cut log, epoch cache (even if no byte goes) and producer state, and sync; or
 //      e.start_over_at   the same, with partition_log::start_over_at(). Then repaired()
 //   4. e.append          append the batches that came with the response, each checked (CRC, base offset, epoch from the last one's to
