@@ -18,7 +18,7 @@ constexpr std::size_t events_per_seed = 5'000;
 constexpr std::int64_t heals_within_ms = 60'000;
 
 struct seed_range {
-  std::uint64_t first = 1, last = 800;
+  std::uint64_t first = 1, last = 1'200;
 };
 
 seed_range seeds() {

@@ -49,6 +49,14 @@ void simulated_partition::perform_at_broker(node& of, event& one) {
     if (same_process)
       on_flush_done(of, one);
     break;
+  case event::power_cut:
+    if (may_lose_power(of))
+      crash(of, true, 20);
+    break;
+  case event::stop:
+    if (same_process)
+      crash(of, false);
+    break;
   case event::metadata:
     if (!same_process)
       break;
@@ -68,6 +76,7 @@ void simulated_partition::perform_at_broker(node& of, event& one) {
     if (same_process && of.broker_epoch < 0) {
       of.broker_epoch = one.offset;
       note(std::to_string(of.id), " is registered with broker epoch ", of.broker_epoch);
+      of.next_beat_ms = now_ms_ + 1;
       obey(of, of.known);
     }
     break;
@@ -282,6 +291,12 @@ void simulated_partition::pump(node& of) {
   if (auto proposal = leader.propose_isr(metadata_.view(of.known).eligible, now_ms_)) {
     of.alter_id = next_alter_++;
     of.alter_deadline_ms = now_ms_ + alter_timeout_ms;
+    // The worst moment for a follower to be another incarnation: its leader has vouched for it, the controller has not heard (KIP-903).
+    if (const auto& joins = proposal->isr.back(); !quiet_ && chances_.power > 0 && random_.chance(1, 10) && joins.id != of.id) {
+      at(now_ms_, {.what = event::power_cut, .to = joins.id});
+      auto& last = last_to_controller_ms_[static_cast<std::size_t>(of.id)];
+      last = std::max(last, now_ms_ + static_cast<std::int64_t>(random_.below(300)));
+    }
     send_to_controller({.what = event::alter,
                         .from = of.id,
                         .incarnation = of.incarnation,
@@ -315,7 +330,7 @@ void simulated_partition::tick(node& of) {
                         .incarnation = of.incarnation,
                         .id = static_cast<std::uint64_t>(of.broker_epoch),
                         .offset = registers ? 0 : metadata_.view(of.known).offset,
-                        .flag = of.page_cache_survived});
+                        .flag = registers && of.page_cache_survived});
   }
   if (of.leader->leads()) {
     if (of.alter_id != 0 && now_ms_ >= of.alter_deadline_ms) {

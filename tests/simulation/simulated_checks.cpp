@@ -61,6 +61,13 @@ bool simulated_partition::holds(const node& of, std::int64_t end) const {
   return end == 0 || !of.log.can_hash_below(end) || of.log.hash_below(end) == committed_[static_cast<std::size_t>(end) - 1].hash;
 }
 
+// R2, R8: in sync or eligible, and if it lost its memory, then with the controller's knowledge.
+bool simulated_partition::must_hold(const node& of, const metadata_view& view) const {
+  if (!has(view.partition.isr, of.id) && !has(view.partition.elr, of.id))
+    return false;
+  return !of.may_lack_acked || (of.up && of.broker_epoch >= 0 && of.broker_epoch == view.broker_epoch[static_cast<std::size_t>(of.id)]);
+}
+
 // R4 below the high watermarks, R9, and R7 for a leader. Every move of a high watermark comes through here.
 void simulated_partition::set_high_watermark(node& of, std::int64_t offset) {
   if (offset == of.high_watermark)
@@ -108,14 +115,10 @@ void simulated_partition::check_commit(node& of) {
 void simulated_partition::check_in_sync(const char* why) {
   for (const auto batch : {metadata_.committed(), metadata_.appended()}) {
     const auto& view = metadata_.view(batch);
-    for (const auto* members : {&view.partition.isr, &view.partition.elr})
-      for (const auto id : *members) {
-        const auto& member = nodes_[static_cast<std::size_t>(id)];
-        if (!member.may_lack_acked && !holds(member, committed_end()))
-          fail("R2 who is in sync or eligible has what is committed", std::to_string(id) + " after " + why);
-      }
     for (std::size_t id = 1; id <= count_; ++id) {
       const auto& one = nodes_[id];
+      if (must_hold(one, view) && !holds(one, committed_end()))
+        fail("R2 who is in sync or eligible has what is committed", describe(one) + " after " + why);
       if (!one.up || !one.leader->leads() || one.leader->leader_epoch() != view.partition.leader_epoch ||
           one.leader->isr().size() < static_cast<std::size_t>(min_isr_))
         continue;
@@ -130,11 +133,9 @@ void simulated_partition::check_in_sync(const char* why) {
 
 // R2 for one whose log became shorter.
 void simulated_partition::check_holds(const node& of, const char* why) {
-  for (const auto batch : {metadata_.committed(), metadata_.appended()}) {
-    const auto& partition = metadata_.view(batch).partition;
-    if (!of.may_lack_acked && (has(partition.isr, of.id) || has(partition.elr, of.id)) && !holds(of, committed_end()))
+  for (const auto batch : {metadata_.committed(), metadata_.appended()})
+    if (must_hold(of, metadata_.view(batch)) && !holds(of, committed_end()))
       fail("R2 who is in sync or eligible has what is committed", describe(of) + " after " + why);
-  }
 }
 
 // The controller decided: R11, R5 and what follows for R2, R3.

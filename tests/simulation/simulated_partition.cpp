@@ -15,13 +15,17 @@ simulated_partition::simulated_partition(std::uint64_t seed, bool with_trace)
   auto& c = chances_;
   auto some = [&](std::uint64_t most) { return random_.chance(1, 3) ? 0 : random_.below(most + 1); };
   c.drop = some(300);
-  c.late = some(300);
+  c.late = some(random_.chance(1, 2) ? 300 : 1'500);
+  c.control_drop = some(1'500);
+  c.control_late = some(2'000);
   c.kill = some(25);
   c.power = some(25);
   c.pause = some(25);
   c.cut = some(40);
   c.heal = 30 + random_.below(100);
   c.fail_over = some(15);
+  c.elect = some(60);
+  c.shut_down = some(15);
   c.stall = some(200);
   c.retention = some(40);
   c.write = 300 + random_.below(2'500);
@@ -51,7 +55,7 @@ simulated_partition::simulated_partition(std::uint64_t seed, bool with_trace)
 
 void simulated_partition::be_quiet() {
   quiet_ = true;
-  chances_.drop = chances_.late = chances_.stall = 0;
+  chances_.drop = chances_.late = chances_.control_drop = chances_.control_late = chances_.stall = 0;
   chances_.write = std::min<std::uint64_t>(chances_.write, 800); // a follower that gets a few records an answer can have all
 }
 
@@ -70,9 +74,9 @@ void simulated_partition::at(std::int64_t when_ms, event one) {
   due_.push({when_ms, next_number_++, slot});
 }
 
-std::int64_t simulated_partition::delay() {
+std::int64_t simulated_partition::delay(std::uint64_t late) {
   const auto usual = 1 + static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(chances_.usual_delay_ms)));
-  return chance(chances_.late) ? usual + static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(chances_.late_ms))) : usual;
+  return chance(late) ? usual + static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(chances_.late_ms))) : usual;
 }
 
 // Between brokers a message may be lost, and overtake any other.
@@ -83,16 +87,16 @@ void simulated_partition::send(event one) {
 
 void simulated_partition::send_to_controller(event one) {
   const auto from = static_cast<std::size_t>(one.from);
-  if (cut_[from][0] || chance(chances_.drop))
+  if (cut_[from][0] || chance(chances_.control_drop))
     return;
   auto& last = last_to_controller_ms_[from];
-  last = std::max(last, now_ms_ + delay());
+  last = std::max(last, now_ms_ + delay(chances_.control_late));
   at(last, std::move(one));
 }
 
 void simulated_partition::send_to_broker(event one) {
-  if (!cut_[0][static_cast<std::size_t>(one.to)] && !chance(chances_.drop))
-    at(now_ms_ + delay(), std::move(one));
+  if (!cut_[0][static_cast<std::size_t>(one.to)] && !chance(chances_.control_drop))
+    at(now_ms_ + delay(chances_.control_late), std::move(one));
 }
 
 void simulated_partition::step() {
@@ -166,7 +170,7 @@ void simulated_partition::perform_at_controller(event& one) {
     return decided(batch);
   }
   default: {
-    const auto decision = core.heartbeat({one.from, static_cast<std::int64_t>(one.id), one.offset, false, false}, now_ms_);
+    const auto decision = core.heartbeat({one.from, static_cast<std::int64_t>(one.id), one.offset, false, one.flag}, now_ms_);
     return decided(metadata_.append(decision));
   }
   }
@@ -214,9 +218,18 @@ void simulated_partition::expire_sessions() {
 
 // ---- faults ----
 
-void simulated_partition::crash(node& victim, bool power) {
+// Under `replicated` what is acknowledged is in the memory of min ISR brokers: that many must not lose theirs.
+bool simulated_partition::may_lose_power(const node& victim) const noexcept {
+  std::int32_t lossy = 0;
+  for (std::size_t id = 1; id <= count_; ++id)
+    lossy += nodes_[id].may_lack_acked && nodes_[id].id != victim.id ? 1 : 0;
+  return victim.up && (durability_ == durability_mode::fsync || lossy < min_isr_ - 1);
+}
+
+void simulated_partition::crash(node& victim, bool power, std::int64_t restart_within_ms) {
   note(power ? "power cut of " : "kill of ", describe(victim));
   ++totals_.crashes;
+  victim.up = false;
   if (power) {
     ++totals_.power_cuts;
     if (durability_ == durability_mode::replicated)
@@ -225,7 +238,6 @@ void simulated_partition::crash(node& victim, bool power) {
     victim.log.recover(victim.log.flushed_end() + static_cast<std::int64_t>(random_.below(unflushed + 1)));
     check_holds(victim, "a power cut");
   }
-  victim.up = false;
   // An earlier start that has not come to its registration lost what it lost.
   victim.page_cache_survived = !power && (victim.broker_epoch >= 0 || victim.page_cache_survived);
   victim.paused_until_ms = 0;
@@ -234,10 +246,11 @@ void simulated_partition::crash(node& victim, bool power) {
   victim.leader.emplace(victim.id, leader_config_);
   victim.follower.emplace(follower_config_);
   update_deadline(victim);
-  at(now_ms_ + 1 + static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(chances_.restart_ms))),
+  const auto most_ms = restart_within_ms > 0 ? restart_within_ms : chances_.restart_ms;
+  at(now_ms_ + 1 + static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(most_ms))),
      {.what = event::restart, .to = victim.id});
   // A closed link and a refused dial: the controller may fence it at once.
-  if (victim.broker_epoch >= 0 && !cut_[0][static_cast<std::size_t>(victim.id)] && random_.chance(1, 2)) {
+  if (victim.broker_epoch >= 0 && !cut_[0][static_cast<std::size_t>(victim.id)] && (restart_within_ms > 0 || random_.chance(1, 2))) {
     const auto decision = metadata_.core().fence_broker(victim.id, victim.broker_epoch);
     decided(metadata_.append(decision));
   }
@@ -261,13 +274,24 @@ void simulated_partition::random_fault() {
   if (chance(c.kill))
     if (auto& victim = any_node(); victim.up)
       crash(victim, false);
-  if (chance(c.power)) {
-    std::int32_t lossy = 0;
-    auto& victim = any_node();
-    for (std::size_t id = 1; id <= count_; ++id)
-      lossy += nodes_[id].may_lack_acked && nodes_[id].id != victim.id ? 1 : 0;
-    if (victim.up && (durability_ == durability_mode::fsync || lossy < min_isr_ - 1))
+  if (chance(c.power))
+    if (auto& victim = any_node(); may_lose_power(victim))
       crash(victim, true);
+  if (chance(c.shut_down))
+    if (auto& victim = any_node(); victim.up && victim.broker_epoch >= 0) { // its leaders move first
+      note("shutdown of ", describe(victim));
+      send_to_controller({.what = event::heartbeat,
+                          .from = victim.id,
+                          .id = static_cast<std::uint64_t>(victim.broker_epoch),
+                          .offset = metadata_.view(victim.known).offset,
+                          .flag = true});
+      at(now_ms_ + 300, {.what = event::stop, .to = victim.id, .incarnation = victim.incarnation});
+    }
+  if (chance(c.elect)) {
+    const auto decision = metadata_.core().elect_leaders(metadata::election_kind::preferred, {{"t", 0}});
+    const auto batch = metadata_.append(decision);
+    note("preferred election: ", describe());
+    decided(batch);
   }
   if (chance(c.pause))
     if (auto& victim = any_node(); victim.up) {

@@ -80,6 +80,8 @@ private:
       fetch_answer,
       write,
       flush_done,
+      stop,
+      power_cut,
       restart,
       metadata, // at a broker
       alter_answer,
@@ -117,14 +119,16 @@ private:
   void send(event one);
   void send_to_controller(event one);
   void send_to_broker(event one);
-  [[nodiscard]] std::int64_t delay();
+  [[nodiscard]] std::int64_t delay() { return delay(chances_.late); }
+  [[nodiscard]] std::int64_t delay(std::uint64_t late);
   [[nodiscard]] bool chance(std::uint64_t per_ten_thousand) { return random_.chance(per_ten_thousand, 10'000); }
   [[nodiscard]] node& any_node() { return nodes_[1 + random_.below(count_)]; }
   void random_fault();
   void random_cut();
   void random_write();
   void random_read();
-  void crash(node& victim, bool power);
+  void crash(node& victim, bool power, std::int64_t restart_within_ms = 0);
+  [[nodiscard]] bool may_lose_power(const node& victim) const noexcept;
   void perform_at_controller(event& one);
   void decided(std::size_t batch);
   void commit(std::size_t batch);
@@ -162,6 +166,7 @@ private:
   void check_core(const node& of);
   [[nodiscard]] std::int64_t counted(const node& of) const noexcept;
   [[nodiscard]] bool holds(const node& of, std::int64_t end) const;
+  [[nodiscard]] bool must_hold(const node& of, const metadata_view& view) const;
   [[nodiscard]] std::int64_t committed_end() const noexcept { return static_cast<std::int64_t>(committed_.size()); }
   [[nodiscard]] std::string describe(const node& of) const;
   template <class... Parts>
@@ -180,7 +185,8 @@ private:
   std::int32_t min_isr_ = 2;
   storage::durability_mode durability_ = storage::durability_mode::fsync;
   struct {
-    std::uint64_t drop = 0, late = 0, kill = 0, power = 0, pause = 0, cut = 0, heal = 0, fail_over = 0, stall = 0, retention = 0,
+    std::uint64_t drop = 0, late = 0, control_drop = 0, control_late = 0, kill = 0, power = 0, pause = 0, cut = 0, heal = 0, fail_over = 0,
+                  elect = 0, shut_down = 0, stall = 0, retention = 0,
                   write = 0; // per 10,000
     std::int64_t usual_delay_ms = 1, late_ms = 1, flush_ms = 1, restart_ms = 1;
   } chances_;
