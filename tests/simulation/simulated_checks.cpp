@@ -186,6 +186,9 @@ void simulated_partition::check_cut(const node& of, std::int64_t to) {
 void simulated_partition::check_placed(const node& of, const event& one) {
   const auto& other = nodes_[static_cast<std::size_t>(one.from)];
   const auto end = one.request.fetch_offset;
+  if (one.request.current_leader_epoch != of.leader->leader_epoch())
+    fail("R7 a position counts only in its leader epoch",
+         describe(of) + " counts what " + describe(other) + " said in " + std::to_string(one.request.current_leader_epoch));
   if (!other.up || other.incarnation != one.incarnation || other.leader_epoch != of.leader_epoch || other.log.end() != end ||
       !of.log.can_hash_below(end))
     return;
