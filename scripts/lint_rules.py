@@ -31,7 +31,7 @@ ALLOWED_INCLUDES = {
 PURE_FOLDERS = tuple(f"src/{folder}/" for folder in CORES)
 # The value types of storage that a pure core may use; its files stay out of reach.
 PURE_STORAGE_HEADERS = {"storage/record_batch.hpp", "storage/compression.hpp", "storage/crc32c.hpp", "storage/log_config.hpp",
-                        "storage/producer_snapshot.hpp"}
+                        "storage/producer_snapshot.hpp", "storage/leader_epoch_cache.hpp"}
 CAF_FOLDERS = ("src/actors/", "src/main.cpp", "tests/", "bench/")
 PROTOBUF_FOLDERS = ("src/net/native", "src/client/", "tests/", "bench/")
 ASIO_FOLDERS = ("src/net/", "src/client/", "src/actors/shard", "src/actors/link", "tests/", "bench/", "examples/")

@@ -24,11 +24,8 @@ void partition_leader::become_leader(const leadership& with, std::int64_t log_en
   followers_.clear();
   for (const auto id : with.replicas)
     if (id != self_)
-      followers_.push_back({.id = id,
-                            .last_caught_up_ms = now_ms,
-                            .log_end_at_last_fetch = log_end_offset,
-                            .last_fetch_ms = now_ms,
-                            .in_isr = has(with.isr, id)});
+      followers_.push_back(
+          {.id = id, .last_caught_up_ms = now_ms, .mark_offset = log_end_offset, .mark_ms = now_ms, .in_isr = has(with.isr, id)});
   advance_high_watermark();
 }
 
@@ -119,12 +116,11 @@ result<bool> partition_leader::on_follower_fetch(const follower_fetch& fetch, st
   one.flushed_end_offset = std::min(fetch.flushed_end_offset, one.log_end_offset);
   // Lag is measured in time: since when has it not had all that there was (KIP-16)?
   const auto position = counted(one);
-  if (position >= log_end_offset_)
-    one.last_caught_up_ms = now_ms;
-  else if (position >= one.log_end_at_last_fetch)
-    one.last_caught_up_ms = std::max(one.last_caught_up_ms, one.last_fetch_ms);
-  one.log_end_at_last_fetch = log_end_offset_;
-  one.last_fetch_ms = now_ms;
+  if (position >= one.mark_offset) {
+    one.last_caught_up_ms = std::max(one.last_caught_up_ms, position >= log_end_offset_ ? now_ms : one.mark_ms);
+    one.mark_offset = log_end_offset_;
+    one.mark_ms = now_ms;
+  }
   return advance_high_watermark();
 }
 
@@ -186,8 +182,7 @@ void partition_leader::adopt(const leadership& committed, std::int64_t now_ms) {
     if (id == self_)
       continue;
     const auto found = std::find_if(followers_.begin(), followers_.end(), [&](const follower& one) { return one.id == id; });
-    auto& one =
-        kept.emplace_back(found != followers_.end() ? *found : follower{.id = id, .last_caught_up_ms = now_ms, .last_fetch_ms = now_ms});
+    auto& one = kept.emplace_back(found != followers_.end() ? *found : follower{.id = id, .last_caught_up_ms = now_ms, .mark_ms = now_ms});
     one.in_isr = has(committed.isr, id);
   }
   followers_ = std::move(kept);

@@ -132,8 +132,10 @@ private:
     std::int64_t log_end_offset = -1;
     std::int64_t flushed_end_offset = -1;
     std::int64_t last_caught_up_ms = 0; // when its counted position last reached what was the log end
-    std::int64_t log_end_at_last_fetch = 0; // the leader's, when it last fetched …
-    std::int64_t last_fetch_ms = 0; // … at this time
+    // The leader's log end at that time: what it has to reach next. Moved only when reached, so that under load a follower whose flushes are
+    // always one fetch behind is seen to keep up.
+    std::int64_t mark_offset = 0;
+    std::int64_t mark_ms = 0;
     bool in_isr = false;
     bool proposed = false; // in the proposal that is in flight
   };

@@ -66,12 +66,12 @@ std::int32_t leader_epoch_cache::epoch_at(std::int64_t offset) const noexcept {
   return after == entries_.begin() ? -1 : std::prev(after)->leader_epoch;
 }
 
-epoch_end leader_epoch_cache::end_for(std::int32_t leader_epoch, std::int64_t log_end_offset) const noexcept {
-  auto after = std::upper_bound(entries_.begin(), entries_.end(), leader_epoch,
-                                [](std::int32_t asked, const epoch_start& e) { return asked < e.leader_epoch; });
-  if (after == entries_.begin())
+epoch_end end_for(std::span<const epoch_start> entries, std::int32_t leader_epoch, std::int64_t log_end_offset) noexcept {
+  const auto after = std::upper_bound(entries.begin(), entries.end(), leader_epoch,
+                                      [](std::int32_t asked, const epoch_start& e) { return asked < e.leader_epoch; });
+  if (after == entries.begin())
     return {};
-  return {std::prev(after)->leader_epoch, after == entries_.end() ? log_end_offset : after->start_offset};
+  return {std::prev(after)->leader_epoch, after == entries.end() ? log_end_offset : after->start_offset};
 }
 
 bool leader_epoch_cache::assign(std::int32_t leader_epoch, std::int64_t start_offset) {

@@ -7,6 +7,7 @@
 #pragma once
 #include "base/ids.hpp"
 #include "storage/file_pool.hpp"
+#include "storage/leader_epoch_cache.hpp"
 #include "storage/log_config.hpp"
 #include "storage/producer_snapshot.hpp"
 #include "storage/record_batch.hpp"
@@ -53,17 +54,6 @@ struct timestamp_and_offset {
   std::int64_t timestamp = no_timestamp;
   std::int64_t offset = -1;
   std::int32_t leader_epoch = -1;
-};
-
-struct epoch_start {
-  std::int32_t leader_epoch = 0;
-  std::int64_t start_offset = 0;
-  bool operator==(const epoch_start&) const = default;
-};
-
-struct epoch_end {
-  std::int32_t leader_epoch = -1;
-  std::int64_t end_offset = -1; // −1, −1: nothing known at or below the asked epoch
 };
 
 struct log_open_options {

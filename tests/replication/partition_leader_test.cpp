@@ -211,6 +211,26 @@ CAF_TEST(whoever lags leaves and an idle partition has no laggards) {
   CAF_CHECK_EQUAL(core.high_watermark(), 10);
 }
 
+CAF_TEST(under load whoever is always one flush behind keeps up) {
+  auto config = with(durability_mode::fsync);
+  config.replica_lag_time_max_ms = 1'000;
+  lead({1, 2}, {1, 2}, config);
+  fetch(2, 0);
+  for (std::int64_t end = 10; end < 1'000; end += 10) { // each fetch finds more, none ever has all of it on disk
+    now += 100;
+    core.on_appended(end + 10, now);
+    core.on_flushed(end + 10, now);
+    fetch(2, end, end - 10);
+    CAF_CHECK(!core.propose_isr(all_alive(), now));
+  }
+  for (int i = 0; i < 11; ++i) { // its disk hangs
+    now += 100;
+    core.on_appended(2'000 + i, now);
+    fetch(2, 1'000, 980);
+  }
+  CAF_CHECK(core.propose_isr(all_alive(), now).has_value());
+}
+
 CAF_TEST(only newer metadata of this epoch is taken) {
   lead({1, 2}, {1, 2}, with(durability_mode::replicated));
   core.on_appended(10, now);

@@ -1,0 +1,93 @@
+// SEEDS=A..B runs these seeds instead of the usual few (with -r SECONDS, or the program stops itself after 30). A failure prints its seed and the end of its trace; the same seed always does the same.
+#define CAF_SUITE partition_simulation
+#include <caf/test/unit_test.hpp>
+
+#include "simulation/simulated_partition.hpp"
+
+#include <chrono>
+#include <cstdlib>
+#include <iostream>
+
+using namespace cafka;
+using cafka::test::simulated_partition;
+using cafka::test::simulation_totals;
+
+namespace {
+
+constexpr std::size_t events_per_seed = 5'000;
+constexpr std::int64_t heals_within_ms = 60'000;
+
+struct seed_range {
+  std::uint64_t first = 1, last = 1'200;
+};
+
+seed_range seeds() {
+  seed_range range;
+  if (const char* text = std::getenv("SEEDS")) {
+    char* rest = nullptr;
+    range.first = range.last = std::strtoull(text, &rest, 10);
+    if (rest[0] == '.' && rest[1] == '.')
+      range.last = std::strtoull(rest + 2, nullptr, 10);
+  }
+  return range;
+}
+
+void print_trace(std::uint64_t seed) {
+  simulated_partition again{seed, true};
+  if (again.run(events_per_seed))
+    again.heals(heals_within_ms);
+  const auto& trace = again.trace();
+  for (auto i = trace.size() > 60 ? trace.size() - 60 : 0; i < trace.size(); ++i)
+    std::cout << "  " << trace[i] << '\n';
+}
+
+} // namespace
+
+CAF_TEST(faults of every kind) {
+  const auto range = seeds();
+  simulation_totals sum;
+  const auto began = std::chrono::steady_clock::now();
+  for (auto seed = range.first; seed <= range.last; ++seed) {
+    simulated_partition cluster{seed};
+    if (!cluster.run(events_per_seed) || !cluster.heals(heals_within_ms)) {
+      print_trace(seed);
+      CAF_FAIL("seed " << seed << ": " << cluster.broken());
+      break;
+    }
+    const auto& one = cluster.totals();
+    sum.events += one.events;
+    sum.acked += one.acked;
+    sum.refused += one.refused;
+    sum.unknown += one.unknown;
+    sum.elections += one.elections;
+    sum.crashes += one.crashes;
+    sum.power_cuts += one.power_cuts;
+    sum.truncations += one.truncations;
+    sum.starts_over += one.starts_over;
+    sum.isr_changes += one.isr_changes;
+    sum.fail_overs += one.fail_overs;
+    sum.simulated_ms += one.simulated_ms;
+  }
+  const auto took = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  CAF_MESSAGE("seeds " << range.first << ".." << range.last << ": " << sum.events << " events, " << sum.simulated_ms / 1000
+                       << " simulated seconds, " << sum.acked << " writes acked, " << sum.refused << " refused, " << sum.unknown
+                       << " unknown, " << sum.elections << " elections, " << sum.isr_changes << " isr changes, " << sum.crashes
+                       << " crashes (" << sum.power_cuts << " power cuts), " << sum.truncations << " truncations, " << sum.starts_over
+                       << " starts over, " << sum.fail_overs << " controller changes; "
+                       << static_cast<double>(range.last - range.first + 1) / took << " seeds/s");
+  CAF_CHECK(sum.acked > 0);
+  CAF_CHECK(sum.truncations > 0);
+}
+
+// Without a fault nobody leaves the ISR, however busy its disk: what is one flush behind keeps up.
+CAF_TEST(a healthy cluster keeps leader and isr) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    simulated_partition cluster{seed};
+    cluster.be_quiet();
+    if (!cluster.run(events_per_seed))
+      CAF_FAIL("seed " << seed << ": " << cluster.broken());
+    CAF_CHECK_EQUAL(cluster.totals().elections, 1u);
+    CAF_CHECK_EQUAL(cluster.totals().isr_changes, 0u);
+    CAF_CHECK(cluster.totals().acked > 0);
+  }
+}
