@@ -64,6 +64,7 @@ void broker::obey(image_update& order) {
     if (!image_->find_topic(was->id))
       remove_topic(was->id, applied);
   apply_settings(*before);
+  apply_brokers(*before);
   for (const auto& [name, now] : image_->topics()) {
     const auto* was = before->find_topic(now->id);
     if (was != now.get()) // a successor shares what did not change
@@ -78,6 +79,7 @@ void broker::obey(image_update& order) {
 void broker::note(replica& what, const metadata::partition_registration& registration) {
   what.leader_epoch = registration.leader_epoch;
   what.partition_epoch = registration.partition_epoch;
+  what.has_others = registration.replicas.size() > 1;
 }
 
 void broker::apply_topic(const metadata::topic_image& wanted, const token& applied) {
@@ -108,7 +110,7 @@ void broker::apply_topic(const metadata::topic_image& wanted, const token& appli
       continue;
     note(here, registration);
     if (here.state == phase::serving)
-      caf::anon_send(here.actor, partition_order{leadership{registration}});
+      caf::anon_send(here.actor, partition_order{leadership{wanted.id, registration, brokers_}});
     else if (here.state == phase::opening)
       here.waiting.push_back(applied);
   }
@@ -153,6 +155,24 @@ void broker::apply_settings(const metadata::image& before) {
       if (here.actor)
         caf::anon_send(here.actor, partition_order{new_settings{of.settings}});
   }
+}
+
+// Who may join an in-sync set, and as which incarnation this node follows others.
+void broker::apply_brokers(const metadata::image& before) {
+  if (before.brokers() == image_->brokers())
+    return;
+  auto next = std::make_shared<cluster_view>();
+  for (const auto& [id, registered] : image_->brokers()) {
+    if (id == with_->config->id && registered.incarnation_id == with_->incarnation_id)
+      next->broker_epoch = registered.broker_epoch;
+    if (!registered.fenced && !registered.in_controlled_shutdown)
+      next->eligible.push_back({id, registered.broker_epoch});
+  }
+  brokers_ = std::move(next);
+  for (auto& [topic_id, of] : topics_)
+    for (auto& [number, here] : of.replicas)
+      if (here.actor && here.has_others)
+        caf::anon_send(here.actor, partition_order{brokers_changed{brokers_}});
 }
 
 void broker::remove_topic(const uuid& topic_id, const token& applied) {

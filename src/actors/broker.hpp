@@ -38,6 +38,7 @@ struct broker_directory {
 struct broker_start {
   std::shared_ptr<const node_config> config;
   clock* time = nullptr;
+  uuid incarnation_id;
   std::vector<shard*> shards; // empty: everything runs where CAF runs it
   std::vector<broker_directory> directories;
   snapshot<routing_table>* routes = nullptr;
@@ -81,6 +82,7 @@ private:
     std::vector<token> waiting; // until it serves or is known not to
     bool retire_after = false;  // its topic is gone
     bool files_are_ours = true; // false: the directory holds another topic's partition of the same name
+    bool has_others = false;    // replicas on other nodes
     bool holds_name = false;    // in retiring_: a new topic of this name waits until this one is out of its directory
     std::int32_t deaths = 0;
     std::int64_t last_death_ms = 0;
@@ -107,6 +109,7 @@ private:
   // After the first image: what lies in the directories and in no topic is named, kept, and not served.
   void keep_leftovers();
   void apply_settings(const metadata::image& next);
+  void apply_brokers(const metadata::image& before);
   void remove_topic(const uuid& topic_id, const token& applied);
   [[nodiscard]] settings_ptr settings_of(const metadata::image& image, const std::string& topic_name) const;
 
@@ -134,6 +137,7 @@ private:
 
   std::shared_ptr<broker_start> with_;
   metadata::image_ptr image_;
+  cluster_view_ptr brokers_ = std::make_shared<cluster_view>();
   std::unordered_map<uuid, topic> topics_;
   std::unordered_map<caf::actor_id, topic_id_partition> by_actor_;
   std::vector<std::vector<open_job>> jobs_; // by directory, to be sent

@@ -201,7 +201,7 @@ void broker::serve(const uuid& topic_id, topic& of, replica& what, log_box& log)
 void broker::lead(const uuid& topic_id, const replica& what) {
   const auto* known = image_->find_topic(topic_id);
   if (const auto* registration = known ? known->find_partition(what.name.partition) : nullptr)
-    caf::anon_send(what.actor, partition_order{leadership{*registration}});
+    caf::anon_send(what.actor, partition_order{leadership{topic_id, *registration, brokers_}});
 }
 
 void broker::set_offline(topic& of, replica& what, std::string reason) {

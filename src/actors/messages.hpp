@@ -8,6 +8,7 @@
 #include "actors/wire.hpp"
 #include "metadata/controller.hpp"
 #include "metadata/image.hpp"
+#include "replication/partition_leader.hpp"
 #include "replication/producer_state.hpp"
 #include "storage/partition_log.hpp"
 
@@ -16,6 +17,7 @@
 #include <caf/type_id.hpp>
 #include <caf/typed_actor.hpp>
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -36,7 +38,7 @@ struct link_up {
   uuid incarnation_id;
   uuid directory_id;
   std::int16_t wire_version = 0;
-  caf::actor former, metadata; // its own
+  caf::actor former, metadata, replicas; // its own
 };
 struct link_down {
   node_id id = no_node;
@@ -92,9 +94,32 @@ struct flush_outcome {
   std::string message;
 };
 
+// What a partition must know of the cluster's brokers.
+struct cluster_view {
+  std::int64_t broker_epoch = -1; // this node's; −1: not registered yet
+  std::vector<replication::partition_leader::eligible_broker> eligible; // who may join an in-sync set
+};
+using cluster_view_ptr = std::shared_ptr<const cluster_view>;
+
 // This replica's part as the newest committed metadata has it.
 struct leadership {
+  uuid topic_id;
   metadata::partition_registration registration;
+  cluster_view_ptr brokers;
+};
+struct brokers_changed {
+  cluster_view_ptr brokers;
+};
+// What the controller said to a proposal of an in-sync set.
+struct isr_answer {
+  errc code = errc::none;
+  std::string message;
+  metadata::partition_registration partition; // on none: as it is now
+};
+// The recovery point on disk is no longer above where the log is to be cut; or that could not be written.
+struct recovery_point_lowered {
+  std::uint64_t number = 0; // of the cut that it is for
+  result<void> outcome;
 };
 struct new_settings {
   settings_ptr settings;
@@ -116,12 +141,42 @@ struct close_partition {
 };
 
 struct partition_order {
-  std::variant<std::monostate, leadership, new_settings, went_offline, maintain, start_offset_saved, close_partition> what;
+  std::variant<std::monostate, leadership, brokers_changed, isr_answer, recovery_point_lowered, new_settings, went_offline, maintain,
+               start_offset_saved, close_partition>
+      what;
+};
+
+// Bytes of records on the way to one node; of one life of the link to it.
+using link_load = std::shared_ptr<std::atomic<std::int64_t>>;
+
+// A follower's fetch, or word of its progress, from another node.
+struct replica_request {
+  node_id from = no_node;
+  bool is_progress = false;
+  replication::replica_fetch_request position;
+  link_load load;
+};
+// A leader's answer to this node's.
+struct replica_answer {
+  replication::replica_fetch_response response;
+  std::string batches;
 };
 
 using partition_actor =
     caf::typed_actor<caf::result<void>(produce_request), caf::result<void>(fetch_request), caf::result<void>(flush_outcome),
-                     caf::result<void>(partition_query), caf::result<void>(partition_order), caf::result<void>(caf::tick_atom)>;
+                     caf::result<void>(partition_query), caf::result<void>(partition_order), caf::result<void>(caf::tick_atom),
+                     caf::result<void>(replica_request), caf::result<void>(replica_answer)>;
+
+// -- to the desk at which replicas of other nodes are spoken to ---------------------------------------------------------
+
+struct replica_outgoing {
+  node_id to = no_node;
+  topic_id_partition partition;
+  std::variant<replication::replica_fetch_request, replica_progress, replication::replica_fetch_response> content;
+  std::string batches;
+};
+
+using replica_desk_actor = caf::typed_actor<caf::result<void>(link_event), caf::result<void>(replica_message), caf::result<void>(replica_outgoing)>;
 
 // -- to a log directory's flusher -------------------------------------------------------------------------------------
 
@@ -282,6 +337,12 @@ struct start_metadata {
 struct leave_cluster {
   completion_reply<void> done;
 };
+// A partition's leader here proposes an in-sync set; answered by isr_answer.
+struct isr_request {
+  topic_id_partition partition;
+  replication::isr_proposal proposal;
+  partition_actor answer_to;
+};
 // Flushes and closes the metadata log, answers this node's broker_epoch and ends.
 struct stop_metadata {
   completion_reply<std::int64_t> done;
@@ -300,7 +361,7 @@ struct init_producer_id_request {
 
 struct metadata_request {
   std::variant<std::monostate, create_topics_request, delete_topics_request, create_partitions_request, alter_configs_request,
-               start_metadata, leave_cluster, stop_metadata, answers_due, init_producer_id_request, link_event>
+               start_metadata, leave_cluster, stop_metadata, answers_due, init_producer_id_request, isr_request, link_event>
       what;
 };
 
@@ -348,6 +409,10 @@ CAF_ADD_TYPE_ID(cafka, (cafka::actors::links_order))
 CAF_ADD_TYPE_ID(cafka, (cafka::actors::links_actor))
 CAF_ADD_TYPE_ID(cafka, (cafka::actors::link_event))
 CAF_ADD_TYPE_ID(cafka, (cafka::actors::former_actor))
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::replica_desk_actor))
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::replica_outgoing))
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::replica_answer))
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::replica_request))
 CAF_END_TYPE_ID_BLOCK(cafka)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::produce_request)
@@ -363,3 +428,6 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::broker_order)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::metadata_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::links_order)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::link_event)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::replica_outgoing)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::replica_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::replica_request)

@@ -75,6 +75,7 @@ void metadata_keeper::on_exit() {
   channel_.close();
   fail_parked();
   calls_.clear();
+  proposals_.clear();
   peers_.clear();
   waiting_for_producer_ids_.clear(); // each answers as it goes
   started_ = {};

@@ -104,6 +104,8 @@ private:
   void obey(alter_configs_request& request);
   void obey(init_producer_id_request& request);
   void obey(leave_cluster& request);
+  void obey(isr_request& request);
+  void propose_isrs();
   template <class Outcomes, class T>
   void ask_for(controller_question what, completion_reply<std::vector<T>> to);
   void allocate_producer_ids();
@@ -166,6 +168,8 @@ private:
   std::deque<completion_reply<net::producer_id_and_epoch>> waiting_for_producer_ids_; // for the next block; bounded
   std::int64_t looked_at_sessions_ms_ = 0;
   std::int64_t armed_ms_ = INT64_MAX; // when the next tick comes
+  std::vector<isr_request> proposals_; // of this node's partitions, for the next call
+  bool proposing_ = false;
   bool flush_in_flight_ = false;
   bool serve_when_applied_ = false;
   bool given_up_ = false;

@@ -152,6 +152,45 @@ void metadata_keeper::obey(leave_cluster& request) {
   report_to_controller();
 }
 
+// -- in-sync sets -----------------------------------------------------------------------------------------------------
+
+void metadata_keeper::obey(isr_request& request) {
+  proposals_.push_back(std::move(request));
+  if (!proposing_)
+    propose_isrs();
+}
+
+// Many at once, one call at a time: what gathers meanwhile goes with the next.
+void metadata_keeper::propose_isrs() {
+  if (proposals_.empty())
+    return;
+  proposing_ = true;
+  alter_partition_call call;
+  for (const auto& each : proposals_) {
+    metadata::alter_partition_request wanted;
+    wanted.leader = self();
+    wanted.broker_epoch = lifecycle_ ? lifecycle_->broker_epoch() : -1;
+    wanted.partition = each.partition;
+    wanted.leader_epoch = each.proposal.leader_epoch;
+    wanted.partition_epoch = each.proposal.partition_epoch;
+    for (const auto& member : each.proposal.isr)
+      wanted.isr.push_back({member.id, member.broker_epoch});
+    call.partitions.push_back(std::move(wanted));
+  }
+  channel_.ask(std::move(call), now_ms() + with_->config->broker_session_timeout_ms,
+               [this, asked = std::exchange(proposals_, {})](const result<controller_reply>& reply) {
+                 const auto* outcomes = reply ? std::get_if<alter_partition_outcomes>(&*reply) : nullptr;
+                 for (std::size_t i = 0; i < asked.size(); ++i) {
+                   isr_answer said{errc::request_timed_out, reply ? "" : reply.error().detail, {}};
+                   if (outcomes && i < outcomes->all.size())
+                     said = {outcomes->all[i].code, outcomes->all[i].message, outcomes->all[i].partition};
+                   caf::anon_send(asked[i].answer_to, partition_order{std::move(said)});
+                 }
+                 proposing_ = false;
+                 propose_isrs();
+               });
+}
+
 // -- producer ids -----------------------------------------------------------------------------------------------------
 
 void metadata_keeper::obey(init_producer_id_request& request) {

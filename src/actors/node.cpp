@@ -8,6 +8,7 @@
 #include "actors/link_doors.hpp"
 #include "actors/metadata.hpp"
 #include "actors/opener.hpp"
+#include "actors/replica_desk.hpp"
 #include "base/log.hpp"
 #include "net/server.hpp"
 
@@ -148,6 +149,7 @@ struct node::parts {
   std::shared_ptr<link_doors> doors;
   links_actor links_handle;
   former_actor former_handle;
+  replica_desk_actor desk_handle;
   awaited<election::cluster_identity> formed;
   std::unique_ptr<gateway> door;
   std::unique_ptr<net::server> server;
@@ -274,6 +276,8 @@ result<void> node::parts::open_links() {
   form->formed = [to = formed.promise](result<election::cluster_identity> identity) { to->set_value(std::move(identity)); };
   former_handle = spawn_on<former>(*system, nullptr, std::move(form));
 
+  desk_handle = spawn_on<replica_desk>(*system, nullptr, origin{config->id, incarnation_id}, &routes);
+
   net::links::link_limits limits;
   auto with = std::make_shared<links_start>();
   with->time = environment.time;
@@ -282,9 +286,11 @@ result<void> node::parts::open_links() {
   with->limits = limits;
   with->former = caf::actor_cast<caf::actor>(former_handle);
   with->metadata = caf::actor_cast<caf::actor>(metadata_handle);
+  with->replicas = caf::actor_cast<caf::actor>(desk_handle);
   with->redial = [this](node_id to) { doors->redial(to); };
-  with->tell = [former_at = former_handle, metadata_at = metadata_handle](const link_event& event) {
+  with->tell = [former_at = former_handle, desk_at = desk_handle, metadata_at = metadata_handle](const link_event& event) {
     caf::anon_send(former_at, event);
+    caf::anon_send(desk_at, event);
     caf::anon_send(metadata_at, metadata_request{event});
   };
   links_handle = spawn_on<node_links>(*system, nullptr, std::move(with));
@@ -346,6 +352,7 @@ std::shared_ptr<broker_start> node::parts::make_broker_start() {
   auto with = std::make_shared<broker_start>();
   with->config = config;
   with->time = environment.time;
+  with->incarnation_id = incarnation_id;
   with->routes = &routes;
   with->board = &board;
   with->adopt = [this](const live_config& live) {
@@ -389,6 +396,13 @@ std::shared_ptr<broker_start> node::parts::make_broker_start() {
     shared->checkpoint_interval_ms = config->recovery_point_checkpoint_interval_ms;
     shared->producer_check_interval_ms = config->producer_id_expiration_check_interval_ms;
     shared->retention_check_interval_ms = config->retention_check_interval_ms;
+    shared->desk = desk_handle;
+    shared->propose = [to = metadata_handle](isr_request request) { caf::anon_send(to, metadata_request{std::move(request)}); };
+    shared->replica_lag_time_max_ms = config->replica_lag_time_max_ms;
+    shared->replica_fetch_max_bytes = config->replica_fetch_max_bytes;
+    shared->replica_fetch_response_max_bytes = config->replica_fetch_response_max_bytes;
+    shared->replica_fetch_backoff_ms = config->replica_fetch_backoff_ms;
+    shared->max_producers = static_cast<std::size_t>(config->max_producers_per_partition);
     shared->report = [this](directory_failed failure) { caf::anon_send(broker_handle, broker_order{std::move(failure)}); };
     actors.shared = shared;
     directory.environment = std::move(shared);
@@ -490,6 +504,7 @@ void node::parts::end_actors() {
     doors->stop();
   end(links_handle);
   end(former_handle);
+  end(desk_handle);
   end(metadata_handle);
   end(broker_handle);
   for (auto& each : by_directory) {

@@ -45,7 +45,7 @@ void node_links::on_exit() {
 }
 
 peer_card node_links::own_card() {
-  return {{with_->id, with_->incarnation_id}, caf::actor_cast<caf::actor>(this), with_->former, with_->metadata};
+  return {{with_->id, with_->incarnation_id}, caf::actor_cast<caf::actor>(this), with_->former, with_->metadata, with_->replicas};
 }
 
 void node_links::obey(greeted& order) {
@@ -123,7 +123,8 @@ void node_links::card_came(const peer_card& card) {
   }
   now.is_up = true;
   CAFKA_LOG_INFO("linked to node {}, wire version {}", card.from.id, now.wire_version);
-  with_->tell({link_up{card.from.id, card.from.incarnation_id, now.peer.directory_id, now.wire_version, card.former, card.metadata}});
+  with_->tell({link_up{card.from.id, card.from.incarnation_id, now.peer.directory_id, now.wire_version, card.former, card.metadata,
+                       card.replicas}});
 }
 
 void node_links::went_down(const caf::actor_addr& remote) {

@@ -19,7 +19,7 @@ struct links_start {
   node_id id = no_node;
   uuid incarnation_id;
   net::links::link_limits limits;
-  caf::actor former, metadata; // to whom other nodes send the rest; may be null in tests
+  caf::actor former, metadata, replicas; // to whom other nodes send the rest; may be null in tests
   std::function<void(node_id)> redial; // a link that this node made is gone; any thread
   std::function<void(link_event)> tell; // from the actor's thread
 };

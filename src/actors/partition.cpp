@@ -57,6 +57,8 @@ partition::behavior_type partition::make_behavior() {
       [this](partition_query& query) { std::visit([this](auto& what) { answer(what); }, query.what); },
       [this](partition_order& order) { std::visit([this](auto& what) { obey(what); }, order.what); },
       [this](caf::tick_atom) { expire(); },
+      [this](replica_request& request) { take(request); },
+      [this](replica_answer& answer) { take(answer); },
   };
 }
 
@@ -70,6 +72,9 @@ void partition::on_exit() {
   watches_.clear();
   saving_.clear();
   waiting_to_save_.clear();
+  if (environment_)
+    refuse_fetches();
+  replicas_.reset();
   log_.reset();
 }
 
@@ -79,6 +84,7 @@ replication::leader_config partition::core_config() const {
   replication::leader_config config;
   config.min_isr = settings_->min_insync_replicas;
   config.durability = settings_->log.durability;
+  config.replica_lag_time_max_ms = environment_->replica_lag_time_max_ms;
   config.max_parked = max_parked_produces_per_partition;
   return config;
 }
@@ -90,7 +96,7 @@ void partition::obey(leadership& order) {
     leader_.resign(released);
     finish_all(released);
     notify_watchers();
-    return;
+    return take_part(order);
   }
   const replication::leadership view{registration.leader_epoch, registration.partition_epoch, registration.replicas, registration.isr};
   if (leader_.leads() && registration.leader_epoch == leader_.leader_epoch()) {
@@ -104,6 +110,7 @@ void partition::obey(leadership& order) {
       if (auto begun = log_->begin_leader_epoch(registration.leader_epoch); !begun)
         go_offline("cannot write the leader epoch: " + begun.error().to_string());
   }
+  take_part(order);
   advance();
   if (is_fsync())
     request_flush();
@@ -111,6 +118,8 @@ void partition::obey(leadership& order) {
 
 void partition::obey(new_settings& order) {
   settings_ = std::move(order.settings);
+  if (replicas_ && replicas_->follower)
+    replicas_->follower->set_config(follower_config());
   log_->set_config(settings_->log);
   producers_.set_expiration(settings_->producer_expiration_ms);
   adopt_core_config();
@@ -219,6 +228,7 @@ void partition::expire() {
   finish_all(late);
   if (parked_.size() > 0)
     arm_tick(leader_.next_deadline_ms());
+  tick_replicas();
 }
 
 } // namespace cafka::actors

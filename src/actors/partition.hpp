@@ -3,13 +3,15 @@
 // and fetch wake it on the session's shard, all else at home; while it runs it takes everything where it is. So nothing in it may belong to a thread.
 // Owned by the broker actor. Nothing here survives a crash but the log; the marks survive the actor.
 // When it dies, by a bug or an order, on_exit() drops its state, and with it every parked request is answered "unknown", every watcher told.
-// partition.cpp: orders, flushes, maintenance; partition_produce.cpp: writes; partition_fetch.cpp: reads and queries.
+// partition.cpp: orders, flushes, maintenance; partition_produce.cpp: writes; partition_fetch.cpp: reads and queries; partition_replica.cpp: its leader
+// or its followers on other nodes.
 #pragma once
 #include "actors/messages.hpp"
 #include "actors/node_load.hpp"
 #include "actors/parked_produce.hpp"
 #include "actors/shard_actor.hpp"
 #include "base/clock.hpp"
+#include "replication/partition_follower.hpp"
 #include "replication/partition_leader.hpp"
 #include "replication/producer_state.hpp"
 
@@ -33,6 +35,13 @@ struct partition_environment {
   std::int64_t producer_check_interval_ms = 600'000; // producer.id.expiration.check.interval.ms
   std::int64_t retention_check_interval_ms = 300'000; // log.retention.check.interval.ms
   std::int64_t checkpoint_interval_ms = 60'000; // how long data may stay unsynced where no acknowledgement depends on it
+  replica_desk_actor desk; // null: no partition has other replicas
+  std::function<void(isr_request)> propose; // to the controller; from any thread
+  std::int64_t replica_lag_time_max_ms = 30'000; // replica.lag.time.max.ms
+  std::int64_t replica_fetch_max_bytes = 1 << 20; // replica.fetch.max.bytes
+  std::int64_t replica_fetch_response_max_bytes = 10 << 20; // replica.fetch.response.max.bytes
+  std::int64_t replica_fetch_backoff_ms = 1'000; // replica.fetch.backoff.ms
+  std::size_t max_producers = 65'536; // producer.id.max.per.partition
   std::function<void(directory_failed)> report; // an append met an I/O error; from any thread
 };
 
@@ -95,8 +104,55 @@ private:
   void advance(); // after anything that may have moved the high watermark
   void go_offline(const std::string& reason);
 
+  // Replicas.
+  struct parked_fetch {
+    node_id from = no_node;
+    replication::replica_fetch_request position;
+    link_load load;
+    std::int64_t sent_bytes = 0; // in the last answer, until the next fetch shows that it arrived
+    bool is_waiting = false;
+    void settle(const link_load& now) const {
+      if (load && load == now)
+        load->fetch_sub(sent_bytes, std::memory_order_relaxed);
+    }
+  };
+  // Of a partition that has other replicas; a partition that has none pays nothing for it.
+  struct among_replicas {
+    uuid topic_id;
+    cluster_view_ptr brokers;
+    std::unique_ptr<replication::partition_follower> follower; // null while it leads
+    replication::following whom;
+    std::vector<parked_fetch> fetches; // one per follower
+    std::int64_t propose_not_before_ms = 0;
+    std::int64_t cut_at = -1; // where the log is to be cut once the recovery point on disk is lower; −1: nowhere
+    std::uint64_t cut_number = 0;
+    bool cut_starts_over = false;
+  };
+  [[nodiscard]] replication::replica_log log_view() const;
+  [[nodiscard]] replication::follower_config follower_config() const;
+  void take_part(leadership& order);
+  void follow();
+  void take(replica_request& request);
+  void take(replica_answer& answer);
+  parked_fetch& place_of(node_id follower);
+  void respond(parked_fetch& fetch);
+  void release_fetches();
+  void refuse_fetches();
+  result<std::string> read_batches(std::int64_t offset);
+  void propose_isr();
+  void append_replicated(byte_span batches);
+  void remember_producer(const storage::batch_header& header, byte_span batch);
+  void carry_out(replication::follower_effects effects);
+  void cut_later(const replication::follower_effects& effects);
+  result<void> load_producers_again();
+  void arm_for_cores();
+  void tick_replicas();
+
   // Orders.
   void obey(leadership& order);
+  void obey(brokers_changed& order);
+  void obey(isr_answer& answer);
+  void obey(recovery_point_lowered& order);
   void obey(new_settings& order);
   void obey(went_offline& order) { go_offline(order.reason); }
   void obey(maintain&);
@@ -122,6 +178,7 @@ private:
   settings_ptr settings_;
   marks_ptr marks_;
   replication::partition_leader leader_;
+  std::unique_ptr<among_replicas> replicas_; // null: it has no other
   replication::producer_state producers_; // of everything in log_
   std::int64_t producers_due_ms_ = never_ms; // wall; when to look for expired ones
   std::int64_t retention_due_ms_ = 0; // wall; when to look for old segments, not before

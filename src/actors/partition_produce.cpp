@@ -100,6 +100,7 @@ bool partition::append(produce_request& request, storage::checked_batch& batch, 
   }
   marks_->size_bytes.fetch_add(static_cast<std::int64_t>(batch.bytes.size()), std::memory_order_release);
   leader_.on_appended(log_->log_end_offset(), now_ms());
+  release_fetches();
   if (header.producer_id != storage::no_producer_id) {
     producers_.append(header);
     if (producers_due_ms_ == never_ms) {
@@ -159,6 +160,7 @@ void partition::advance() {
     return;
   marks_->high_watermark.store(high_watermark, std::memory_order_release);
   notify_watchers();
+  release_fetches();
 }
 
 // -- flushes ----------------------------------------------------------------------------------------------------------
@@ -203,6 +205,8 @@ void partition::flushed(const flush_outcome& outcome) {
   marks_->recovery_point.store(log_->flushed_end_offset(), std::memory_order_release);
   leader_.on_flushed(log_->flushed_end_offset(), now_ms());
   adopt_core_config();
+  if (replicas_ && replicas_->follower)
+    carry_out(replicas_->follower->flushed(log_view(), now_ms()));
   if (is_fsync() && log_->flushed_end_offset() < log_->log_end_offset())
     request_flush();
 }
@@ -212,6 +216,8 @@ void partition::go_offline(const std::string& reason) {
     return;
   offline_reason_ = reason;
   CAFKA_LOG_ERROR("{} takes no more writes: {}", name_.to_string(), reason);
+  if (replicas_ && replicas_->follower)
+    replicas_->follower->stop();
   fail_parked(errc::kafka_storage_error, "appended, but whether it is on the disk is unknown: " + reason);
   for (auto& each : waiting_to_save_)
     each.done.deliver(fail(errc::kafka_storage_error, reason));

@@ -6,6 +6,7 @@
 #include "election/formation.hpp"
 #include "election/messages.hpp"
 #include "metadata/controller.hpp"
+#include "replication/replica_fetch.hpp"
 
 #include <caf/actor.hpp>
 #include <caf/type_id.hpp>
@@ -28,6 +29,7 @@ struct peer_card {
   caf::actor links; // who sends this
   caf::actor former;
   caf::actor metadata;
+  caf::actor replicas;
 };
 
 struct formation_message {
@@ -101,6 +103,20 @@ struct controller_answer {
   controller_reply what;
 };
 
+// -- between the replicas of a partition -------------------------------------------------------------------------------
+
+// More of what a follower has is on its disk: neither answered nor parked.
+struct replica_progress {
+  replication::replica_fetch_request position;
+};
+// `batches`: of a response with records, whole and one after the other.
+struct replica_message {
+  origin from;
+  topic_id_partition partition;
+  std::variant<replication::replica_fetch_request, replica_progress, replication::replica_fetch_response> content;
+  std::string batches;
+};
+
 } // namespace cafka::actors
 
 CAF_BEGIN_TYPE_ID_BLOCK(cafka_wire, caf::first_custom_type_id)
@@ -132,6 +148,10 @@ CAF_ADD_TYPE_ID(cafka_wire, (cafka::metadata::broker_heartbeat_outcome))
 CAF_ADD_TYPE_ID(cafka_wire, (cafka::actors::alter_partition_outcomes))
 CAF_ADD_TYPE_ID(cafka_wire, (cafka::actors::election_outcomes))
 CAF_ADD_TYPE_ID(cafka_wire, (cafka::metadata::producer_id_block))
+CAF_ADD_TYPE_ID(cafka_wire, (cafka::actors::replica_message))
+CAF_ADD_TYPE_ID(cafka_wire, (cafka::actors::replica_progress))
+CAF_ADD_TYPE_ID(cafka_wire, (cafka::replication::replica_fetch_request))
+CAF_ADD_TYPE_ID(cafka_wire, (cafka::replication::replica_fetch_response))
 CAF_END_TYPE_ID_BLOCK(cafka_wire)
 
 #include "actors/wire_layout.hpp"

@@ -237,7 +237,41 @@ bool inspect(Inspector& f, election_outcome& outcome) {
 
 } // namespace cafka::metadata
 
+namespace cafka::storage {
+
+template <class Inspector>
+bool inspect(Inspector& f, epoch_end& end) {
+  return f.object(end).fields(f.field("leader_epoch", end.leader_epoch), f.field("end_offset", end.end_offset));
+}
+
+} // namespace cafka::storage
+
+namespace cafka::replication {
+
+template <class Inspector>
+bool inspect(Inspector& f, replica_fetch_request& request) {
+  return f.object(request).fields(
+      f.field("current_leader_epoch", request.current_leader_epoch), f.field("fetch_offset", request.fetch_offset),
+      f.field("last_fetched_epoch", request.last_fetched_epoch), f.field("flushed_end_offset", request.flushed_end_offset),
+      f.field("broker_epoch", request.broker_epoch), f.field("high_watermark", request.high_watermark));
+}
+template <class Inspector>
+bool inspect(Inspector& f, replica_fetch_response& response) {
+  return f.object(response).fields(
+      f.field("current_leader_epoch", response.current_leader_epoch), f.field("fetch_offset", response.fetch_offset),
+      f.field("last_fetched_epoch", response.last_fetched_epoch), f.field("code", response.code), f.field("diverging", response.diverging),
+      f.field("high_watermark", response.high_watermark), f.field("log_start_offset", response.log_start_offset),
+      f.field("has_records", response.has_records));
+}
+
+} // namespace cafka::replication
+
 namespace cafka::actors {
+
+template <class Inspector>
+bool inspect(Inspector& f, replica_progress& progress) {
+  return f.object(progress).fields(f.field("position", progress.position));
+}
 
 template <class Inspector>
 bool inspect(Inspector& f, origin& of) {
@@ -246,7 +280,7 @@ bool inspect(Inspector& f, origin& of) {
 template <class Inspector>
 bool inspect(Inspector& f, peer_card& card) {
   return f.object(card).fields(f.field("from", card.from), f.field("links", card.links), f.field("former", card.former),
-                               f.field("metadata", card.metadata));
+                               f.field("metadata", card.metadata), f.field("replicas", card.replicas));
 }
 template <class Inspector>
 bool inspect(Inspector& f, formation_message& message) {
@@ -303,6 +337,11 @@ bool inspect(Inspector& f, alter_partition_outcomes& outcomes) {
 template <class Inspector>
 bool inspect(Inspector& f, election_outcomes& outcomes) {
   return f.object(outcomes).fields(f.field("all", outcomes.all));
+}
+template <class Inspector>
+bool inspect(Inspector& f, replica_message& message) {
+  return f.object(message).fields(f.field("from", message.from), f.field("partition", message.partition), f.field("content", message.content),
+                                  f.field("batches", message.batches));
 }
 template <class Inspector>
 bool inspect(Inspector& f, controller_answer& answer) {

@@ -119,6 +119,7 @@ public:
   [[nodiscard]] std::int32_t partition_epoch() const noexcept { return view_.partition_epoch; }
   [[nodiscard]] std::int64_t epoch_start_offset() const noexcept { return epoch_start_offset_; }
   [[nodiscard]] const std::vector<node_id>& isr() const noexcept { return view_.isr; }
+  [[nodiscard]] std::size_t replica_count() const noexcept { return view_.replicas.size(); }
   [[nodiscard]] std::vector<node_id> maximal_isr() const;
   [[nodiscard]] const leader_config& config() const noexcept { return config_; }
 

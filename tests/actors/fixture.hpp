@@ -132,7 +132,7 @@ struct actors_fixture : test_coordinator_fixture<> {
     return made;
   }
   void lead(const partition_actor& actor, std::int32_t leader_epoch = 0) {
-    caf::anon_send(actor, partition_order{leadership{registration(leader_epoch)}});
+    caf::anon_send(actor, partition_order{leadership{topic_id_of(1), registration(leader_epoch), nullptr}});
     sched.run();
   }
   partition_actor leading_partition() {

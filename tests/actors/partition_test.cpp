@@ -187,7 +187,7 @@ CAF_TEST(lost leadership fails what is parked and tells the watchers) {
   run_only(aut);
   auto other = registration(1);
   other.leader = 2;
-  caf::anon_send(aut, partition_order{leadership{other}});
+  caf::anon_send(aut, partition_order{leadership{topic_id_of(1), other, nullptr}});
   run_only(aut);
   CAF_REQUIRE_EQUAL(acks->count(), 1u);
   CAF_CHECK(acks->last().code == errc::not_leader_or_follower);

@@ -57,6 +57,10 @@ struct node_config {
   std::int32_t controller_request_timeout_ms = 30'000; // controller.socket.timeout.ms
   std::int32_t broker_heartbeat_interval_ms = 300;  // broker.heartbeat.interval.ms
   std::int32_t broker_session_timeout_ms = 1'500;   // broker.session.timeout.ms
+  std::int64_t replica_lag_time_max_ms = 30'000;    // replica.lag.time.max.ms
+  std::int32_t replica_fetch_max_bytes = 1 << 20;   // replica.fetch.max.bytes
+  std::int32_t replica_fetch_response_max_bytes = 10 << 20; // replica.fetch.response.max.bytes
+  std::int32_t replica_fetch_backoff_ms = 1'000;    // replica.fetch.backoff.ms
   bool insecure = false;                            // node.insecure: nodes may meet on a public address without TLS
 
   // Topics.
