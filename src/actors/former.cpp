@@ -14,8 +14,12 @@ former::behavior_type former::make_behavior() {
   return {
       [this](link_event& event) {
         if (const auto* up = std::get_if<link_up>(&event.what)) {
-          peers_[up->id] = {up->incarnation_id, up->former};
-          carry_out(with_->core->link_up(up->id));
+          auto& known = peers_[up->id];
+          const auto is_new = known.incarnation_id != up->incarnation_id;
+          known = {up->incarnation_id, up->former};
+          auto effects = is_new ? with_->core->link_up(up->id) : with_->core->report_to(up->id);
+          if (up->may_ask)
+            carry_out(effects);
         } else if (const auto* down = std::get_if<link_down>(&event.what)) {
           peers_.erase(down->id);
           with_->core->link_down(down->id);

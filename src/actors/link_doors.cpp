@@ -17,23 +17,29 @@ link_doors::link_doors(net::event_loop& loop, const net::links::link_limits& lim
 
 result<net::bound_endpoint> link_doors::listen(const std::string& host, std::uint16_t port) { return door_.listen(host, port); }
 
-void link_doors::start(std::vector<net::links::link_dialler::target> lower) {
+void link_doors::start(std::vector<net::links::link_dialler::target> lower, std::vector<net::links::link_dialler::target> higher) {
   door_.start();
-  loop_.post([self = shared_from_this(), lower = std::move(lower)] {
+  loop_.post([self = shared_from_this(), lower = std::move(lower), higher = std::move(higher)] {
+    const auto tell_refused = [&self](node_id id) {
+      return [to = self->to_, id] { caf::anon_send(to, links_order{link_refused{id}}); };
+    };
+    for (const auto& each : higher)
+      self->probes_[each.id] = std::make_unique<net::links::link_probe>(self->loop_, self->limits_, each, tell_refused(each.id));
     for (const auto& each : lower) {
-      auto refused = [to = self->to_, id = each.id] { caf::anon_send(to, links_order{link_refused{id}}); };
       auto& made = self->diallers_[each.id];
       made = std::make_unique<net::links::link_dialler>(self->loop_, self->limits_, each, self->own_, giving_to(self->to_),
-                                                        std::move(refused));
+                                                        tell_refused(each.id));
       made->dial();
     }
   });
 }
 
-void link_doors::redial(node_id id) {
+void link_doors::lost(node_id id) {
   loop_.post([self = shared_from_this(), id] {
     if (const auto found = self->diallers_.find(id); found != self->diallers_.end())
       found->second->dial();
+    if (const auto found = self->probes_.find(id); found != self->probes_.end())
+      found->second->look();
   });
 }
 
@@ -41,6 +47,8 @@ void link_doors::stop() {
   loop_.post([self = shared_from_this()] {
     self->door_.stop();
     for (const auto& [id, each] : self->diallers_)
+      each->stop();
+    for (const auto& [id, each] : self->probes_)
       each->stop();
   });
 }

@@ -14,9 +14,10 @@ public:
 
   // Before start(): where nodes with higher ids find this one. Blocks for the name's look-up.
   result<net::bound_endpoint> listen(const std::string& host, std::uint16_t port);
-  // From here on links come. `lower`: the nodes to dial. Any thread.
-  void start(std::vector<net::links::link_dialler::target> lower);
-  void redial(node_id id); // any thread
+  // From here on links come. `lower`: the nodes to dial; `higher`: those that dial this one. Any thread.
+  void start(std::vector<net::links::link_dialler::target> lower, std::vector<net::links::link_dialler::target> higher = {});
+  // The link to that node is gone: dials again, or looks whether it is still there. Any thread.
+  void lost(node_id id);
   void stop(); // any thread; the loop runs on until it is done
 
 private:
@@ -26,6 +27,7 @@ private:
   links_actor to_;
   net::links::link_door door_;
   std::map<node_id, std::unique_ptr<net::links::link_dialler>> diallers_;
+  std::map<node_id, std::unique_ptr<net::links::link_probe>> probes_;
 };
 
 } // namespace cafka::actors

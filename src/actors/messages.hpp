@@ -33,11 +33,13 @@ namespace cafka::actors {
 
 // -- what is told of links, to whoever talks with other nodes -----------------------------------------------------------
 
+// Told twice where the other node dialled: first that it may ask, then that it may be asked. Once where it was dialled.
 struct link_up {
   node_id id = no_node;
   uuid incarnation_id;
   uuid directory_id;
   std::int16_t wire_version = 0;
+  bool may_ask = true;
   caf::actor former, metadata, replicas; // its own
 };
 struct link_down {

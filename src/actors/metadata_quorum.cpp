@@ -21,7 +21,8 @@ void metadata_keeper::obey(link_event& event) {
 
 void metadata_keeper::on(link_up& up) {
   peers_[up.id] = {up.incarnation_id, up.metadata};
-  follow_leader();
+  if (up.may_ask)
+    follow_leader();
 }
 
 void metadata_keeper::on(link_down& down) {

@@ -287,7 +287,7 @@ result<void> node::parts::open_links() {
   with->former = caf::actor_cast<caf::actor>(former_handle);
   with->metadata = caf::actor_cast<caf::actor>(metadata_handle);
   with->replicas = caf::actor_cast<caf::actor>(desk_handle);
-  with->redial = [this](node_id to) { doors->redial(to); };
+  with->lost = [this](node_id to) { doors->lost(to); };
   with->tell = [former_at = former_handle, desk_at = desk_handle, metadata_at = metadata_handle](const link_event& event) {
     caf::anon_send(former_at, event);
     caf::anon_send(desk_at, event);
@@ -300,11 +300,11 @@ result<void> node::parts::open_links() {
   const auto& at = config->controller_listeners.front();
   if (auto listening = doors->listen(at.host, at.port); !listening)
     return tl::unexpected<error>(std::move(listening.error()));
-  std::vector<net::links::link_dialler::target> lower;
+  std::vector<net::links::link_dialler::target> lower, higher;
   for (const auto& voter : config->quorum_voters)
-    if (voter.id < config->id)
-      lower.push_back({voter.id, voter.host, voter.port});
-  doors->start(std::move(lower));
+    if (voter.id != config->id)
+      (voter.id < config->id ? lower : higher).push_back({voter.id, voter.host, voter.port});
+  doors->start(std::move(lower), std::move(higher));
   CAFKA_LOG_INFO("node {} meets the others at {}:{}; data in {}", config->id, at.host.empty() ? "*" : at.host, at.port, files.path());
   return {};
 }

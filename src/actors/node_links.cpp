@@ -76,8 +76,7 @@ void node_links::hand_over(std::shared_ptr<net::links::new_link> made) {
     CAFKA_LOG_ERROR("no link to node {}: {}", id, failed ? failed.message() : std::strerror(errno));
     if (!failed)
       ::close(socket);
-    if (fresh.dialled)
-      with_->redial(id);
+    with_->lost(id);
     return;
   }
   auto& middleman = system().middleman();
@@ -110,21 +109,28 @@ void node_links::connected(node_id id, const uuid& incarnation, const caf::stron
   caf::anon_send(found->second.remote, own_card());
 }
 
-// The acceptor learns from it whom to answer; for the dialler it is the proof that the other side has everything.
 void node_links::card_came(const peer_card& card) {
-  const auto found = links_.find(card.from.id);
+  const auto id = card.from.id;
+  const auto found = links_.find(id);
   if (found == links_.end() || found->second.peer.incarnation_id != card.from.incarnation_id || found->second.is_up || !card.links)
     return;
   auto& now = found->second;
-  if (!now.dialled) {
+  const auto tell = [&](bool may_ask) {
+    with_->tell({link_up{id, card.from.incarnation_id, now.peer.directory_id, now.wire_version, may_ask, card.former, card.metadata, card.replicas}});
+  };
+  if (!now.dialled && !now.is_known) {
     now.remote = card.links;
+    now.is_known = true;
     monitor(now.remote);
+    tell(false); // before the other side may ask anything
     caf::anon_send(now.remote, own_card());
+    return;
   }
-  now.is_up = true;
-  CAFKA_LOG_INFO("linked to node {}, wire version {}", card.from.id, now.wire_version);
-  with_->tell({link_up{card.from.id, card.from.incarnation_id, now.peer.directory_id, now.wire_version, card.former, card.metadata,
-                       card.replicas}});
+  now.is_known = now.is_up = true;
+  CAFKA_LOG_INFO("linked to node {}, wire version {}", id, now.wire_version);
+  tell(true);
+  if (now.dialled)
+    caf::anon_send(now.remote, own_card());
 }
 
 void node_links::went_down(const caf::actor_addr& remote) {
@@ -137,14 +143,15 @@ void node_links::lost(node_id id) {
   auto gone = std::move(links_.extract(id).mapped());
   cut(gone);
   ::close(gone.descriptor);
-  if (gone.is_up) {
-    CAFKA_LOG_WARN("the link to node {} is gone", id);
+  if (gone.is_known) {
+    if (gone.is_up)
+      CAFKA_LOG_WARN("the link to node {} is gone", id);
     with_->tell({link_down{id, gone.peer.incarnation_id}});
   }
   if (gone.next)
     hand_over(std::move(gone.next));
-  else if (gone.dialled)
-    with_->redial(id);
+  else
+    with_->lost(id);
 }
 
 // The middleman sees the end of the connection and lets go of it.

@@ -1,5 +1,6 @@
 // The links of this node: one per other node, made by net/links, carried by CAF's middleman (BASP), replaced when they break.
-// A link is up when both sides have had the other's card over it; who lives there is told once up and once down, in turns.
+// Whoever dialled sends its card first, gets the other's, and sends its own once more. So each side's actors know of the link before anything comes over it:
+// the acceptor's, told at the first card, may answer what they are asked; told again at the second, they may ask.
 // Owned by the node. Nothing here decides who is alive: a link that is down is a hint (docs/replication.md).
 #pragma once
 #include "actors/messages.hpp"
@@ -20,7 +21,7 @@ struct links_start {
   uuid incarnation_id;
   net::links::link_limits limits;
   caf::actor former, metadata, replicas; // to whom other nodes send the rest; may be null in tests
-  std::function<void(node_id)> redial; // a link that this node made is gone; any thread
+  std::function<void(node_id)> lost; // a link is gone, and nothing has taken its place; any thread
   std::function<void(link_event)> tell; // from the actor's thread
 };
 
@@ -37,7 +38,7 @@ private:
   struct link {
     net::links::hello peer;
     std::int16_t wire_version = 0;
-    bool dialled = false, is_up = false;
+    bool dialled = false, is_known = false, is_up = false; // known: told to this node's actors
     int descriptor = -1; // a second one of the same socket: by it the link is cut
     caf::actor remote;
     std::int64_t card_due_ms = 0;

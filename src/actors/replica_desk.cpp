@@ -23,15 +23,20 @@ void replica_desk::on_exit() { peers_.clear(); }
 void replica_desk::obey(const link_event& event) {
   if (const auto* up = std::get_if<link_up>(&event.what)) {
     auto& other = peers_[up->id];
+    if (!other.desk)
+      other.load = std::make_shared<std::atomic<std::int64_t>>(0);
     other.incarnation_id = up->incarnation_id;
     other.desk = up->replicas;
-    other.load = std::make_shared<std::atomic<std::int64_t>>(0);
+    other.may_ask = up->may_ask;
+    if (!other.may_ask)
+      return;
     for (const auto& [which, request] : other.unanswered)
       caf::anon_send(other.desk, replica_message{self_, which, request, {}});
   } else if (const auto* down = std::get_if<link_down>(&event.what)) {
     auto& other = peers_[down->id];
     other.desk = nullptr;
     other.load = nullptr;
+    other.may_ask = false;
   }
 }
 
@@ -74,7 +79,8 @@ void replica_desk::send(replica_outgoing& message) {
   auto& other = peers_[message.to];
   if (const auto* request = std::get_if<replica_fetch_request>(&message.content))
     other.unanswered[message.partition] = *request;
-  if (other.desk)
+  const auto is_answer = std::holds_alternative<replica_fetch_response>(message.content);
+  if (other.desk && (other.may_ask || is_answer))
     caf::anon_send(other.desk, replica_message{self_, message.partition, std::move(message.content), std::move(message.batches)});
 }
 

@@ -26,6 +26,7 @@ private:
   struct peer {
     uuid incarnation_id;
     caf::actor desk; // null: no link
+    bool may_ask = false;
     link_load load;
     std::unordered_map<topic_id_partition, replication::replica_fetch_request> unanswered; // this node's fetches; one per partition that follows
   };

@@ -30,9 +30,11 @@ formation::effects formation::start() {
 
 formation::effects formation::link_up(node_id other) {
   linked_[other].reset();
-  // While the disk is being written it is neither empty nor formed: persisted() tells.
-  return adopting_ ? effects{} : effects{{}, {other}, {}};
+  return report_to(other);
 }
+
+// While the disk is being written it is neither empty nor formed: persisted() tells.
+formation::effects formation::report_to(node_id other) const { return adopting_ ? effects{} : effects{{}, {other}, {}}; }
 
 void formation::link_down(node_id other) { linked_.erase(other); }
 

@@ -46,6 +46,8 @@ public:
   // Once, first: a node that is the only voter needs nobody.
   effects start();
   effects link_up(node_id other);
+  // The same, to a link that is up: what link_up() said could not be sent yet.
+  [[nodiscard]] effects report_to(node_id other) const;
   // What it reported counts no more: when it is back its disk may be another.
   void link_down(node_id other);
   effects handle(const formation_report& heard);

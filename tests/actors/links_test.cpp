@@ -43,9 +43,13 @@ public:
     with->id = id;
     with->incarnation_id = own_.incarnation_id;
     with->limits = limits();
-    with->redial = [this](node_id to) { doors_->redial(to); };
+    with->lost = [this](node_id to) { doors_->lost(to); };
     with->tell = [this](link_event event) {
       const std::lock_guard lock{mutex_};
+      if (const auto* up = std::get_if<link_up>(&event.what); up && !up->may_ask) {
+        ++known_;
+        return;
+      }
       events_.push_back(std::move(event));
       changed_.notify_all();
     };
@@ -113,6 +117,7 @@ private:
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<link_event> events_;
+  int known_ = 0; // links that were told first as such over which nothing may be asked yet
 };
 
 // Greets as a node and then does nothing more.

@@ -18,7 +18,7 @@ struct link_limits {
   std::int64_t hello_ms = 1'000; // a peer that connected has so long to say who it is
   std::int64_t dial_ms = 500; // connection and exchange
   std::int64_t first_retry_ms = 50; // then twice as long each time …
-  std::int64_t max_retry_ms = 1'000; // … up to this
+  std::int64_t max_retry_ms = 250; // … up to this
   std::size_t max_strangers = 64; // connections that have not said who they are; more are closed at once
 };
 
@@ -85,6 +85,30 @@ private:
   std::int64_t wait_ms_ = 0;
   std::string told_; // the last reason that was logged: the same one is not logged again
   bool dialling_ = false, stopped_ = false;
+};
+
+// Whether anybody still listens where a node should be that dials us and whose link has gone. Connects and hangs up, a few times: a process that is
+// killed loses its connections a moment before its listeners.
+class link_probe {
+public:
+  link_probe(event_loop& loop, const link_limits& limits, link_dialler::target to, std::function<void()> refused);
+  ~link_probe();
+  void look(); // unless it is looking already
+  void stop();
+
+private:
+  void once();
+  void again();
+
+  event_loop& loop_;
+  link_limits limits_;
+  link_dialler::target to_;
+  std::function<void()> refused_;
+  boost::asio::ip::tcp::resolver resolver_;
+  std::shared_ptr<greeting> current_;
+  deadline_queue::handle retry_;
+  int looks_left_ = 0;
+  bool stopped_ = false;
 };
 
 } // namespace cafka::net::links
