@@ -79,7 +79,8 @@ public:
   follower_effects appended(const replica_log& log, std::int64_t now_ms);
   follower_effects append_failed(std::int64_t now_ms) noexcept;
   follower_effects repaired(const replica_log& log, std::int64_t now_ms);
-  // A flush ended, of whoever: the leader learns of it by the next fetch, or at once if that is in flight and so perhaps parked.
+  // A flush ended, whoever asked for it and even while it follows nobody: the leader learns of it by the next fetch, or at once if that is in
+  // flight and so perhaps parked.
   follower_effects flushed(const replica_log& log, std::int64_t now_ms);
   // The link to the leader closed: the fetch in flight will have no answer.
   void link_lost(std::int64_t now_ms) noexcept;

@@ -107,6 +107,8 @@ public:
   bool on_isr_accepted(const leadership& committed, std::int64_t now_ms);
   // Refused by a controller that is at this very partition epoch, so that no earlier attempt was done either: maximal_isr goes back. True if the
   // high watermark moved. Refused because the partition epoch is behind is on_isr_unknown(): what was missed may be this proposal, done.
+  // The shell keeps the order of attempts, over a lost link too: one that was given up and reaches the controller after the refusal of its
+  // repeat could still be done, when this leader counts its members no more.
   bool on_isr_refused(std::int64_t now_ms);
   // No answer: maximal_isr stays, and the same proposal is made again.
   void on_isr_unknown() noexcept { repeat_proposal_ = in_flight_.has_value(); }

@@ -62,6 +62,7 @@ CAF_TEST(faults of every kind) {
     sum.elections += one.elections;
     sum.crashes += one.crashes;
     sum.power_cuts += one.power_cuts;
+    sum.lost_disks += one.lost_disks;
     sum.truncations += one.truncations;
     sum.starts_over += one.starts_over;
     sum.isr_changes += one.isr_changes;
@@ -72,8 +73,8 @@ CAF_TEST(faults of every kind) {
   CAF_MESSAGE("seeds " << range.first << ".." << range.last << ": " << sum.events << " events, " << sum.simulated_ms / 1000
                        << " simulated seconds, " << sum.acked << " writes acked, " << sum.refused << " refused, " << sum.unknown
                        << " unknown, " << sum.elections << " elections, " << sum.isr_changes << " isr changes, " << sum.crashes
-                       << " crashes (" << sum.power_cuts << " power cuts), " << sum.truncations << " truncations, " << sum.starts_over
-                       << " starts over, " << sum.fail_overs << " controller changes; "
+                       << " crashes (" << sum.power_cuts << " power cuts, " << sum.lost_disks << " lost disks), " << sum.truncations
+                       << " truncations, " << sum.starts_over << " starts over, " << sum.fail_overs << " controller changes; "
                        << static_cast<double>(range.last - range.first + 1) / took << " seeds/s");
   CAF_CHECK(sum.acked > 0);
   CAF_CHECK(sum.truncations > 0);

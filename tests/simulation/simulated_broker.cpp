@@ -328,6 +328,7 @@ void simulated_partition::tick(node& of) {
     send_to_controller({.what = registers ? event::registration : event::heartbeat,
                         .from = of.id,
                         .incarnation = of.incarnation,
+                        .count = registers && of.directory_lost ? std::size_t{1} : 0,
                         .id = static_cast<std::uint64_t>(of.broker_epoch),
                         .offset = registers ? 0 : metadata_.view(of.known).offset,
                         .flag = registers && of.page_cache_survived});

@@ -41,13 +41,16 @@ simulated_metadata::simulated_metadata(std::size_t nodes, std::int32_t min_isr, 
   commit(appended());
 }
 
-broker_registration_request simulated_metadata::registration(node_id id, std::uint32_t incarnation, bool page_cache_survived) const {
+broker_registration_request simulated_metadata::registration(node_id id, std::uint32_t incarnation, bool page_cache_survived,
+                                                             bool directory_lost) const {
   broker_registration_request request;
   request.id = id;
   prng source{static_cast<std::uint64_t>(id) << 32 | incarnation};
   request.incarnation_id = uuid::random(source);
-  request.directories = {uuid{{static_cast<std::uint8_t>(id)}}};
+  // Two: so the partition is in one that the metadata does not name, and what the registration says of them counts.
+  request.directories = {uuid{{static_cast<std::uint8_t>(id), 1}}, uuid{{static_cast<std::uint8_t>(id), 2}}};
   request.page_cache_survived = page_cache_survived;
+  request.directory_lost = directory_lost;
   return request;
 }
 

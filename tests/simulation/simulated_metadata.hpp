@@ -26,7 +26,8 @@ public:
   [[nodiscard]] metadata::controller& core() noexcept { return core_; }
   [[nodiscard]] std::int64_t log_end() const noexcept { return static_cast<std::int64_t>(log_.size()); }
   [[nodiscard]] const uuid& topic_id() const noexcept { return topic_id_; }
-  [[nodiscard]] metadata::broker_registration_request registration(node_id id, std::uint32_t incarnation, bool page_cache_survived) const;
+  [[nodiscard]] metadata::broker_registration_request registration(node_id id, std::uint32_t incarnation, bool page_cache_survived,
+                                                                   bool directory_lost = false) const;
 
   // Appends and replays. Gives the batch that must be committed before the outcome may be told.
   template <class Outcome>

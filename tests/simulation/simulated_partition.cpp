@@ -20,6 +20,7 @@ simulated_partition::simulated_partition(std::uint64_t seed, bool with_trace)
   c.control_late = some(2'000);
   c.kill = some(25);
   c.power = some(25);
+  c.disk = some(8);
   c.pause = some(25);
   c.cut = some(40);
   c.heal = 30 + random_.below(100);
@@ -162,7 +163,8 @@ void simulated_partition::perform_at_controller(event& one) {
     return decided(batch);
   }
   case event::registration: {
-    auto decision = core.register_broker(metadata_.registration(one.from, one.incarnation, one.flag), metadata_.log_end(), now_ms_);
+    auto decision =
+        core.register_broker(metadata_.registration(one.from, one.incarnation, one.flag, one.count == 1), metadata_.log_end(), now_ms_);
     const auto batch = metadata_.append(decision);
     if (decision.outcome.code == errc::none)
       waiting_answers_.emplace_back(
@@ -218,12 +220,26 @@ void simulated_partition::expire_sessions() {
 
 // ---- faults ----
 
-// Under `replicated` what is acknowledged is in the memory of min ISR brokers: that many must not lose theirs.
-bool simulated_partition::may_lose_power(const node& victim) const noexcept {
+// What is acknowledged is at min ISR brokers: that many must not lose theirs. Under `fsync` it is on their disks.
+bool simulated_partition::may_lose_acked(const node& victim) const noexcept {
   std::int32_t lossy = 0;
   for (std::size_t id = 1; id <= count_; ++id)
     lossy += nodes_[id].may_lack_acked && nodes_[id].id != victim.id ? 1 : 0;
-  return victim.up && (durability_ == durability_mode::fsync || lossy < min_isr_ - 1);
+  return lossy < min_isr_ - 1;
+}
+
+bool simulated_partition::may_lose_power(const node& victim) const noexcept {
+  return victim.up && (durability_ == durability_mode::fsync || may_lose_acked(victim));
+}
+
+void simulated_partition::lose_disk(node& victim) {
+  ++totals_.lost_disks;
+  victim.may_lack_acked = true; // from now on it need not have anything
+  crash(victim, true);
+  victim.log = {};
+  victim.checkpoint = 0;
+  victim.high_watermark = 0;
+  victim.directory_lost = true;
 }
 
 void simulated_partition::crash(node& victim, bool power, std::int64_t restart_within_ms) {
@@ -239,6 +255,7 @@ void simulated_partition::crash(node& victim, bool power, std::int64_t restart_w
     check_holds(victim, "a power cut");
   }
   // An earlier start that has not come to its registration lost what it lost.
+  victim.directory_lost = victim.directory_lost && victim.broker_epoch < 0;
   victim.page_cache_survived = !power && (victim.broker_epoch >= 0 || victim.page_cache_survived);
   victim.paused_until_ms = 0;
   totals_.unknown += victim.writes.size();
@@ -277,6 +294,9 @@ void simulated_partition::random_fault() {
   if (chance(c.power))
     if (auto& victim = any_node(); may_lose_power(victim))
       crash(victim, true);
+  if (chance(c.disk))
+    if (auto& victim = any_node(); victim.up && may_lose_acked(victim))
+      lose_disk(victim);
   if (chance(c.shut_down))
     if (auto& victim = any_node(); victim.up && victim.broker_epoch >= 0) { // its leaders move first
       note("shutdown of ", describe(victim));

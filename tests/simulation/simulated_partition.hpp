@@ -1,6 +1,6 @@
 // One partition on three to five brokers, made of the real cores (partition_leader, partition_follower, controller) on simulated logs, network
 // and time, on one thread, from one seed. The seed also chooses the cluster and which faults there are: messages are delayed, overtake each
-// other and get lost, links are cut one way or both, processes are killed, lose power or hang, disks stall, controllers change. Deciding
+// other and get lost, links are cut one way or both, processes are killed, lose power or hang, disks stall or are replaced, controllers change. Deciding
 // code is the cores'; what is here is what the actors will do: carry out. After every step the invariants that it could break are checked;
 // broken() tells the first that did not hold.
 //
@@ -17,8 +17,8 @@
 namespace cafka::test {
 
 struct simulation_totals {
-  std::size_t events = 0, acked = 0, refused = 0, unknown = 0, elections = 0, crashes = 0, power_cuts = 0, truncations = 0, starts_over = 0,
-              isr_changes = 0, fail_overs = 0;
+  std::size_t events = 0, acked = 0, refused = 0, unknown = 0, elections = 0, crashes = 0, power_cuts = 0, lost_disks = 0, truncations = 0,
+              starts_over = 0, isr_changes = 0, fail_overs = 0;
   std::int64_t simulated_ms = 0;
 };
 
@@ -57,6 +57,7 @@ private:
     bool up = true;
     std::uint32_t incarnation = 1;
     bool page_cache_survived = false;
+    bool directory_lost = false;
     std::int64_t paused_until_ms = 0;
     std::int64_t broker_epoch = -1; // −1: not registered yet
     std::size_t known = 0; // metadata batch
@@ -71,7 +72,7 @@ private:
     std::int64_t alter_deadline_ms = 0;
     std::int64_t next_beat_ms = 0; // heartbeat, or the next try to register
     std::int64_t deadline_ms = 0;
-    bool may_lack_acked = false; // lost power under `replicated` and is not in sync again: such may be min_isr − 1 at most
+    bool may_lack_acked = false; // lost its disk, or power under `replicated`, and is not in sync again: such may be min_isr − 1 at most
   };
   struct event {
     enum kind : std::uint8_t {
@@ -128,6 +129,8 @@ private:
   void random_write();
   void random_read();
   void crash(node& victim, bool power, std::int64_t restart_within_ms = 0);
+  void lose_disk(node& victim);
+  [[nodiscard]] bool may_lose_acked(const node& victim) const noexcept;
   [[nodiscard]] bool may_lose_power(const node& victim) const noexcept;
   void perform_at_controller(event& one);
   void decided(std::size_t batch);
@@ -185,8 +188,8 @@ private:
   std::int32_t min_isr_ = 2;
   storage::durability_mode durability_ = storage::durability_mode::fsync;
   struct {
-    std::uint64_t drop = 0, late = 0, control_drop = 0, control_late = 0, kill = 0, power = 0, pause = 0, cut = 0, heal = 0, fail_over = 0,
-                  elect = 0, shut_down = 0, stall = 0, retention = 0,
+    std::uint64_t drop = 0, late = 0, control_drop = 0, control_late = 0, kill = 0, power = 0, disk = 0, pause = 0, cut = 0, heal = 0,
+                  fail_over = 0, elect = 0, shut_down = 0, stall = 0, retention = 0,
                   write = 0; // per 10,000
     std::int64_t usual_delay_ms = 1, late_ms = 1, flush_ms = 1, restart_ms = 1;
   } chances_;
