@@ -249,7 +249,9 @@ def test_every_broker_key(nodes):
     ours, theirs = (node.ask(*describe(BROKER, "1", documentation=True))["results"][0]["configs"] for node in nodes)
     mine = {each["name"]: each for each in ours}
     # Kafka's are none, for nothing, or smaller than what the system finds by itself.
-    own_defaults = ("node.id", "process.roles", "broker.id", "socket.send.buffer.bytes", "socket.receive.buffer.bytes")
+    own_defaults = ("node.id", "process.roles", "broker.id", "socket.send.buffer.bytes", "socket.receive.buffer.bytes",
+                    # a node that dies is missed sooner
+                    "broker.session.timeout.ms", "broker.heartbeat.interval.ms", "controller.quorum.request.timeout.ms")
     wrong = []
     for each in theirs:
         found = mine.get(each["name"])

@@ -20,9 +20,7 @@ result<net::bound_endpoint> link_doors::listen(const std::string& host, std::uin
 void link_doors::start(std::vector<net::links::link_dialler::target> lower, std::vector<net::links::link_dialler::target> higher) {
   door_.start();
   loop_.post([self = shared_from_this(), lower = std::move(lower), higher = std::move(higher)] {
-    const auto tell_refused = [&self](node_id id) {
-      return [to = self->to_, id] { caf::anon_send(to, links_order{link_refused{id}}); };
-    };
+    const auto tell_refused = [&self](node_id id) { return [to = self->to_, id] { caf::anon_send(to, links_order{link_refused{id}}); }; };
     for (const auto& each : higher)
       self->probes_[each.id] = std::make_unique<net::links::link_probe>(self->loop_, self->limits_, each, tell_refused(each.id));
     for (const auto& each : lower) {

@@ -178,7 +178,8 @@ struct replica_outgoing {
   std::string batches;
 };
 
-using replica_desk_actor = caf::typed_actor<caf::result<void>(link_event), caf::result<void>(replica_message), caf::result<void>(replica_outgoing)>;
+using replica_desk_actor =
+    caf::typed_actor<caf::result<void>(link_event), caf::result<void>(replica_message), caf::result<void>(replica_outgoing)>;
 
 // -- to a log directory's flusher -------------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 namespace cafka::actors {
@@ -89,6 +90,7 @@ private:
   void on(link_up& up);
   void on(link_down& down);
   void on(link_refused& refused);
+  void fence_refused();
   void take(quorum_message& message);
   void append_fetched(byte_span batches);
   void carry_out(election::effects effects);
@@ -148,6 +150,7 @@ private:
     caf::actor metadata;
   };
   std::map<node_id, peer> peers_; // at the other ends of the links
+  std::set<node_id> refused_; // nobody listened there when it was last looked, and there has been no link since
   node_id asked_ = no_node; // where channel_ leads
   struct unanswered_call {
     node_id to = no_node;

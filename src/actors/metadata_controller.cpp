@@ -23,7 +23,7 @@ template <class Outcomes, class T>
 void metadata_keeper::ask_for(controller_question what, completion_reply<std::vector<T>> to) {
   // std::function wants copies; the reply must not have any.
   auto reply = std::make_shared<completion_reply<std::vector<T>>>(std::move(to));
-  channel_.ask(std::move(what), now_ms() + with_->config->controller_request_timeout_ms, [reply](result<controller_reply> answer) {
+  channel_.ask(std::move(what), now_ms() + with_->config->controller_wait_ms, [reply](result<controller_reply> answer) {
     if (!answer)
       reply->deliver(tl::unexpected<error>(std::move(answer.error())));
     else if (auto* outcomes = std::get_if<Outcomes>(&*answer))
@@ -210,8 +210,7 @@ void metadata_keeper::obey(init_producer_id_request& request) {
 // No id is used before the record that takes its block away from everyone else is committed.
 void metadata_keeper::allocate_producer_ids() {
   allocating_producer_ids_ = true;
-  channel_.ask(producer_ids_call{self(), lifecycle_ ? lifecycle_->broker_epoch() : -1},
-               now_ms() + with_->config->controller_request_timeout_ms,
+  channel_.ask(producer_ids_call{self(), lifecycle_ ? lifecycle_->broker_epoch() : -1}, now_ms() + with_->config->controller_wait_ms,
                [this](const result<controller_reply>& block) { producer_ids_allocated(block); });
 }
 
@@ -245,6 +244,7 @@ void metadata_keeper::begin_serving() {
   if (ground_->voters.size() > 1)
     CAFKA_LOG_INFO("node {} is the active controller, epoch {}", self(), quorum_->epoch());
   follow_leader();
+  fence_refused(); // what was told while nobody led
 }
 
 caf::result<controller_answer> metadata_keeper::answer_peer(controller_call& call) {

@@ -21,6 +21,7 @@ void metadata_keeper::obey(link_event& event) {
 
 void metadata_keeper::on(link_up& up) {
   peers_[up.id] = {up.incarnation_id, up.metadata};
+  refused_.erase(up.id);
   if (up.may_ask)
     follow_leader();
 }
@@ -31,22 +32,30 @@ void metadata_keeper::on(link_down& down) {
   follow_leader();
 }
 
-// Nobody listens there: its process is gone. It may have been replaced by the time this is acted upon, so it is a hint to the quorum, and
-// a reason to fence only for who knows that he still leads, and only the process that was linked last.
 void metadata_keeper::on(link_refused& refused) {
-  if (!quorum_ || given_up_)
+  if (!quorum_ || given_up_ || peers_.contains(refused.id))
     return;
+  refused_.insert(refused.id);
   carry_out(quorum_->peer_unreachable(refused.id, now_ms()));
-  if (!controller_.active() || !quorum_->majority_contact_since(now_ms() - contact_ms))
+  fence_refused();
+}
+
+// Nobody listens there: its process is gone. It may have been replaced by the time this is acted upon, so it is a hint to the quorum, and a reason
+// to fence only for who knows that he still leads, and only while there is no link.
+void metadata_keeper::fence_refused() {
+  if (given_up_ || !controller_.active() || !quorum_->majority_contact_since(now_ms() - contact_ms))
     return;
-  const auto known = controller_.working().brokers().find(refused.id);
-  if (known == controller_.working().brokers().end() || peers_.contains(refused.id))
-    return;
-  const auto fenced = controller_.fence_broker(refused.id, known->second.broker_epoch);
-  if (fenced.records.empty())
-    return;
-  CAFKA_LOG_WARN("broker {} is gone: nothing listens at its address; fenced", refused.id);
-  append(fenced.records);
+  for (const auto id : std::exchange(refused_, {})) {
+    const auto known = controller_.working().brokers().find(id);
+    if (known == controller_.working().brokers().end())
+      continue;
+    const auto fenced = controller_.fence_broker(id, known->second.broker_epoch);
+    if (fenced.records.empty())
+      continue;
+    CAFKA_LOG_WARN("broker {} is gone: nothing listens at its address; fenced", id);
+    if (!append(fenced.records))
+      return;
+  }
 }
 
 bool metadata_keeper::is_linked(const origin& from) const {

@@ -116,7 +116,8 @@ void node_links::card_came(const peer_card& card) {
     return;
   auto& now = found->second;
   const auto tell = [&](bool may_ask) {
-    with_->tell({link_up{id, card.from.incarnation_id, now.peer.directory_id, now.wire_version, may_ask, card.former, card.metadata, card.replicas}});
+    with_->tell({link_up{id, card.from.incarnation_id, now.peer.directory_id, now.wire_version, may_ask, card.former, card.metadata,
+                         card.replicas}});
   };
   if (!now.dialled && !now.is_known) {
     now.remote = card.links;

@@ -268,9 +268,10 @@ void partition::remember_producer(const storage::batch_header& header, byte_span
 
 void partition::carry_out(replication::follower_effects effects) {
   if (effects.lost)
-    CAFKA_LOG_ERROR("{}: records {} to {} were committed and leader {} does not have them: they are lost. An unclean election, or more disks than "
-                    "min.insync.replicas allows for lost data",
-                    name_.to_string(), effects.lost->from, effects.lost->to - 1, replicas_->follower->leader());
+    CAFKA_LOG_ERROR(
+        "{}: records {} to {} were committed and leader {} does not have them: they are lost. An unclean election, or more disks than "
+        "min.insync.replicas allows for lost data",
+        name_.to_string(), effects.lost->from, effects.lost->to - 1, replicas_->follower->leader());
   if (effects.high_watermark)
     marks_->high_watermark.store(*effects.high_watermark, std::memory_order_release);
   if (effects.truncate_to || effects.start_over_at)
@@ -313,7 +314,8 @@ void partition::cut_later(const replication::follower_effects& effects) {
 }
 
 void partition::obey(recovery_point_lowered& order) {
-  if (!replicas_ || !replicas_->follower || !log_ || !offline_reason_.empty() || order.number != replicas_->cut_number || replicas_->cut_at < 0)
+  if (!replicas_ || !replicas_->follower || !log_ || !offline_reason_.empty() || order.number != replicas_->cut_number ||
+      replicas_->cut_at < 0)
     return;
   const auto at = std::exchange(replicas_->cut_at, -1);
   if (!order.outcome)

@@ -28,7 +28,8 @@ private:
     caf::actor desk; // null: no link
     bool may_ask = false;
     link_load load;
-    std::unordered_map<topic_id_partition, replication::replica_fetch_request> unanswered; // this node's fetches; one per partition that follows
+    std::unordered_map<topic_id_partition, replication::replica_fetch_request>
+        unanswered; // this node's fetches; one per partition that follows
   };
 
   void obey(const link_event& event);

@@ -250,18 +250,18 @@ namespace cafka::replication {
 
 template <class Inspector>
 bool inspect(Inspector& f, replica_fetch_request& request) {
-  return f.object(request).fields(
-      f.field("current_leader_epoch", request.current_leader_epoch), f.field("fetch_offset", request.fetch_offset),
-      f.field("last_fetched_epoch", request.last_fetched_epoch), f.field("flushed_end_offset", request.flushed_end_offset),
-      f.field("broker_epoch", request.broker_epoch), f.field("high_watermark", request.high_watermark));
+  return f.object(request).fields(f.field("current_leader_epoch", request.current_leader_epoch),
+                                  f.field("fetch_offset", request.fetch_offset), f.field("last_fetched_epoch", request.last_fetched_epoch),
+                                  f.field("flushed_end_offset", request.flushed_end_offset), f.field("broker_epoch", request.broker_epoch),
+                                  f.field("high_watermark", request.high_watermark));
 }
 template <class Inspector>
 bool inspect(Inspector& f, replica_fetch_response& response) {
-  return f.object(response).fields(
-      f.field("current_leader_epoch", response.current_leader_epoch), f.field("fetch_offset", response.fetch_offset),
-      f.field("last_fetched_epoch", response.last_fetched_epoch), f.field("code", response.code), f.field("diverging", response.diverging),
-      f.field("high_watermark", response.high_watermark), f.field("log_start_offset", response.log_start_offset),
-      f.field("has_records", response.has_records));
+  return f.object(response).fields(f.field("current_leader_epoch", response.current_leader_epoch),
+                                   f.field("fetch_offset", response.fetch_offset),
+                                   f.field("last_fetched_epoch", response.last_fetched_epoch), f.field("code", response.code),
+                                   f.field("diverging", response.diverging), f.field("high_watermark", response.high_watermark),
+                                   f.field("log_start_offset", response.log_start_offset), f.field("has_records", response.has_records));
 }
 
 } // namespace cafka::replication
@@ -340,8 +340,8 @@ bool inspect(Inspector& f, election_outcomes& outcomes) {
 }
 template <class Inspector>
 bool inspect(Inspector& f, replica_message& message) {
-  return f.object(message).fields(f.field("from", message.from), f.field("partition", message.partition), f.field("content", message.content),
-                                  f.field("batches", message.batches));
+  return f.object(message).fields(f.field("from", message.from), f.field("partition", message.partition),
+                                  f.field("content", message.content), f.field("batches", message.batches));
 }
 template <class Inspector>
 bool inspect(Inspector& f, controller_answer& answer) {

@@ -101,8 +101,8 @@ struct fixture : test_coordinator_fixture<> {
       }
   }
   static void link(const one_node& at, const one_node& peer) {
-    caf::anon_send(at.keeper, metadata_request{link_event{
-                                  link_up{peer.id, peer.incarnation_id, {}, 1, true, nullptr, caf::actor_cast<caf::actor>(peer.keeper), nullptr}}});
+    caf::anon_send(at.keeper, metadata_request{link_event{link_up{
+                                  peer.id, peer.incarnation_id, {}, 1, true, nullptr, caf::actor_cast<caf::actor>(peer.keeper), nullptr}}});
   }
   // As by kill -9: nothing more is said, and the others' links end.
   void kill(node_id id, bool refused = true) {

@@ -74,8 +74,8 @@ class sleepy final : public shard_actor<partition_actor::base> {
 public:
   using shard_actor::shard_actor;
   behavior_type make_behavior() override {
-    return {[](produce_request&) {}, [](fetch_request&) {},   [](const flush_outcome&) {},
-            [](partition_query&) {}, [](partition_order&) {}, [](caf::tick_atom) {}};
+    return {[](produce_request&) {}, [](fetch_request&) {}, [](const flush_outcome&) {}, [](partition_query&) {},
+            [](partition_order&) {}, [](caf::tick_atom) {}, [](replica_request&) {},     [](replica_answer&) {}};
   }
 };
 

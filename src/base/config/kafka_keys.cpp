@@ -31,7 +31,6 @@ constexpr key_spec node_keys[] = {
     {.name = "controller.quorum.election.backoff.max.ms", .type = int32, .default_value = "1000", .min = 0},
     {.name = "controller.quorum.fetch.max.bytes", .type = int32, .default_value = "1048576", .min = 1},
     {.name = "controller.quorum.fetch.snapshot.max.bytes", .type = int32, .default_value = "1048576", .min = 1},
-    {.name = "controller.quorum.request.timeout.ms", .type = int32, .default_value = "2000", .min = 0},
     {.name = "controller.quorum.retry.backoff.ms", .type = int32, .default_value = "20", .min = 0},
     {.name = "controller.quota.window.num", .type = int32, .default_value = "11", .min = 1},
     {.name = "controller.quota.window.size.seconds", .type = int32, .default_value = "1", .min = 1},

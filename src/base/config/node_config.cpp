@@ -51,6 +51,7 @@ bool visit_members(node_config& c, Visit visit) {
          visit("controller.quorum.election.timeout.ms", c.quorum_election_timeout_ms) ||
          visit("controller.quorum.fetch.timeout.ms", c.quorum_fetch_timeout_ms) ||
          visit("controller.socket.timeout.ms", c.controller_request_timeout_ms) ||
+         visit("controller.quorum.request.timeout.ms", c.controller_wait_ms) ||
          visit("broker.heartbeat.interval.ms", c.broker_heartbeat_interval_ms) ||
          visit("broker.session.timeout.ms", c.broker_session_timeout_ms) || visit("node.insecure", c.insecure) ||
          visit("replica.lag.time.max.ms", c.replica_lag_time_max_ms) || visit("replica.fetch.max.bytes", c.replica_fetch_max_bytes) ||

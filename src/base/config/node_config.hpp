@@ -55,6 +55,7 @@ struct node_config {
   std::int32_t quorum_election_timeout_ms = 1'000;  // controller.quorum.election.timeout.ms
   std::int32_t quorum_fetch_timeout_ms = 2'000;     // controller.quorum.fetch.timeout.ms
   std::int32_t controller_request_timeout_ms = 30'000; // controller.socket.timeout.ms
+  std::int32_t controller_wait_ms = 10'000;         // controller.quorum.request.timeout.ms
   std::int32_t broker_heartbeat_interval_ms = 300;  // broker.heartbeat.interval.ms
   std::int32_t broker_session_timeout_ms = 1'500;   // broker.session.timeout.ms
   std::int64_t replica_lag_time_max_ms = 30'000;    // replica.lag.time.max.ms

@@ -1,0 +1,176 @@
+"""Three or more nodes as one cluster on this machine, and writers that note what each of their records came to."""
+import hashlib
+import pathlib
+import socket
+import threading
+import time
+
+import raw_kafka
+from node import Node, free_port
+
+NONE, NOT_LEADER, TIMED_OUT = 0, 6, 7
+SETTLED_WITHIN = 60  # seconds
+
+
+class Cluster:
+    def __init__(self, base, size=3, **overrides):
+        self.base = pathlib.Path(base)
+        self.ports = [free_port() for _ in range(size)]
+        voters = ",".join(f"{i + 1}@127.0.0.1:{port}" for i, port in enumerate(self.ports))
+        self.nodes = []
+        for i, port in enumerate(self.ports):
+            node = Node(self.base / f"node-{i + 1}", node_id=i + 1, controller_listener_names="CONTROLLER", controller_quorum_voters=voters,
+                        default_replication_factor=min(3, size), min_insync_replicas=2, **overrides)
+            node.id = i + 1
+            node.overrides["listeners"] = f"PLAINTEXT://{node.address},CONTROLLER://127.0.0.1:{port}"
+            self.nodes.append(node)
+
+    def start(self):
+        """All at once: a cluster is formed only when all are up."""
+        for node in self.nodes:
+            node.launch()
+        for node in self.nodes:
+            node.wait_for_line("listening on", 60)
+        return self
+
+    def stop(self):
+        stopping = [threading.Thread(target=node.stop) for node in self.nodes]
+        for each in stopping:
+            each.start()
+        for each in stopping:
+            each.join()
+
+    def kill(self):
+        for node in self.nodes:
+            node.kill()
+
+    def node(self, number):
+        return self.nodes[number - 1]
+
+    def others(self, number):
+        return [node for node in self.nodes if node.id != number]
+
+    def describe(self, topic, at=None):
+        """{partition: (leader or None, [replicas], [in sync])} as a node has it."""
+        rows = {}
+        for line in (at or self.nodes[0]).cafka("topic", "describe", topic).stdout.decode().splitlines()[1:]:
+            fields = dict(field.split(": ", 1) if ": " in field else (field.rstrip(":"), "") for field in line.strip().split("\t"))
+            numbers = lambda key: [int(each) for each in fields[key].split(",") if each]
+            leader = None if fields["Leader"] == "none" else int(fields["Leader"])
+            rows[int(fields["Partition"])] = (leader, numbers("Replicas"), numbers("Isr"))
+        return rows
+
+    def wait_for(self, topic, holds, at=None, what=""):
+        """Until every partition's row makes `holds` true."""
+        deadline = time.monotonic() + SETTLED_WITHIN
+        while True:
+            rows = self.describe(topic, at)
+            if all(holds(*row) for row in rows.values()):
+                return rows
+            assert time.monotonic() < deadline, f"{what or 'it'} did not come to pass: {rows}"
+
+    def wait_for_whole_isr(self, topic, at=None):
+        return self.wait_for(topic, lambda leader, replicas, isr: leader is not None and sorted(isr) == sorted(replicas), at, "the whole in-sync set")
+
+    def log_digests(self, topic, partition):
+        """Of each replica's records, byte for byte."""
+        digests = {}
+        for node in self.nodes:
+            directory = node.data / f"{topic}-{partition}"
+            if directory.is_dir():
+                digests[node.id] = hashlib.sha256(b"".join(file.read_bytes() for file in sorted(directory.glob("*.log")))).hexdigest()
+        return digests
+
+
+class HistoryWriter:
+    """One record after the other to a partition, acks=all, wherever its leader is. `acked` maps offset to number; what a lost connection or a failure
+    after the append left open is in `unknown`; nothing is ever sent twice."""
+
+    def __init__(self, cluster, topic, partition=0):
+        self.cluster, self.topic, self.partition = cluster, topic, partition
+        self.acked, self.unknown, self.refused = {}, set(), {}
+        self.longest_gap = 0.0
+        self.number = 0
+        self._stop = threading.Event()
+        self._changed = threading.Condition()
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.failure = None
+
+    def start(self):
+        self.thread.start()
+        return self
+
+    def value(self, number):
+        return b"%d-%d" % (self.partition, number)
+
+    def _run(self):
+        try:
+            at, connection, last_ack = 0, None, time.monotonic()
+            while not self._stop.is_set():
+                self.number += 1
+                number, sent = self.number, False
+                try:
+                    node = self.cluster.nodes[at % len(self.cluster.nodes)]
+                    connection = connection or raw_kafka.Connection(node.port, timeout=5)
+                    sent = True
+                    body = raw_kafka.produce_body(self.topic, self.partition, raw_kafka.batch([self.value(number)]))
+                    said = raw_kafka.read_produced(connection.ask(raw_kafka.PRODUCE, 9, body))
+                except (OSError, socket.timeout):
+                    if sent:
+                        self.unknown.add(number)
+                    connection = self._close(connection)
+                    at += 1
+                    self._stop.wait(0.005)
+                    continue
+                if said.code == NONE:
+                    now = time.monotonic()
+                    self.longest_gap, last_ack = max(self.longest_gap, now - last_ack), now
+                    with self._changed:
+                        assert said.base_offset not in self.acked, f"offset {said.base_offset} was given twice"
+                        self.acked[said.base_offset] = number
+                        self._changed.notify_all()
+                    continue
+                # This node's first word on it: only "not the leader" after the append, time-outs and lost replicas leave it open.
+                self.refused[said.code] = self.refused.get(said.code, 0) + 1
+                if "appended" in said.message or said.code in (TIMED_OUT, 20):
+                    self.unknown.add(number)
+                connection = self._close(connection)
+                at += 1
+                self._stop.wait(0.005)
+            self._close(connection)
+        except Exception as failure:  # told by finish()
+            self.failure = failure
+
+    @staticmethod
+    def _close(connection):
+        if connection:
+            connection.close()
+
+    def wait_for(self, count, timeout=60):
+        """Until `count` more are acknowledged."""
+        with self._changed:
+            target = len(self.acked) + count
+            assert self._changed.wait_for(lambda: len(self.acked) >= target or not self.thread.is_alive(), timeout), \
+                f"{len(self.acked)} of {target} acknowledged after {timeout} s; refused: {self.refused}"
+        assert not self.failure, self.failure
+
+    def finish(self):
+        self._stop.set()
+        self.thread.join(timeout=60)
+        assert not self.failure, self.failure
+        return self
+
+    def check(self, node):
+        """What `node` leads serves: every acknowledged record where it was acknowledged, nothing that was never sent or refused, no record twice."""
+        served = {}
+        out = node.cafka("consume", self.topic, "--partition", self.partition, "--from-beginning", "--exit-at-end", "--format", "%o %s\n").stdout
+        for line in out.splitlines():
+            offset, value = line.split(b" ", 1)
+            served[int(offset)] = int(value.split(b"-")[1])
+        lost = {offset: number for offset, number in self.acked.items() if served.get(offset) != number}
+        assert not lost, f"partition {self.partition}: {len(lost)} of {len(self.acked)} acknowledged records are lost: {dict(list(lost.items())[:10])}"
+        others = set(served.values()) - set(self.acked.values())
+        assert others <= self.unknown, f"partition {self.partition}: refused records are there: {sorted(others - self.unknown)[:10]}"
+        assert len(set(served.values())) == len(served), f"partition {self.partition}: a record is there twice"
+        assert sorted(served) == list(range(len(served))), f"partition {self.partition}: offsets have gaps"
+        return len(served)

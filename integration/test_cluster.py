@@ -1,0 +1,211 @@
+"""Three nodes: how they form a cluster, what they do when one dies, hangs or is told nonsense, and that nothing acknowledged is lost.
+
+CAFKA_CLUSTER_ROUNDS: how often a node is killed under load (6)."""
+import os
+import signal
+import socket
+import time
+
+import pytest
+
+import raw_kafka
+from cluster import Cluster, HistoryWriter
+from node import Node
+
+ROUNDS = int(os.environ.get("CAFKA_CLUSTER_ROUNDS", "6"))
+PARTITIONS = 3
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    made = Cluster(tmp_path).start()
+    yield made
+    for node in made.nodes:
+        if node.process and node.process.poll() is None:
+            node.process.send_signal(signal.SIGCONT)
+    made.kill()
+
+
+def check_all(cluster, topic, writers):
+    """Every writer's history against what is served, and every replica byte for byte."""
+    rows = cluster.wait_for_whole_isr(topic)
+    for writer in writers:
+        assert writer.finish().check(cluster.node(rows[writer.partition][0])) >= len(writer.acked) > 0
+    for partition in rows:
+        deadline = time.monotonic() + 30
+        digests = {}
+        while len(digests) != 3 or len(set(digests.values())) != 1:  # the followers may be a fetch behind what was never acknowledged
+            assert time.monotonic() < deadline, f"replicas of {topic}-{partition} differ: {digests}"
+            digests = cluster.log_digests(topic, partition)
+
+
+def write_to(cluster, topic):
+    cluster.nodes[0].cafka("topic", "create", topic, "--partitions", PARTITIONS)
+    cluster.wait_for_whole_isr(topic)
+    return [HistoryWriter(cluster, topic, partition).start() for partition in range(PARTITIONS)]
+
+
+def test_any_node_serves_the_cluster(cluster):
+    for node in cluster.nodes:
+        name = f"made-at-{node.id}"
+        node.cafka("topic", "create", name, "--partitions", 6)
+        for other in cluster.nodes:
+            rows = cluster.wait_for_whole_isr(name, other)
+            assert sorted(leader for leader, _, _ in rows.values()) == [1, 1, 2, 2, 3, 3]
+    node.cafka("produce", "made-at-1", stdin=b"".join(b"%d\n" % i for i in range(1000)))
+    for other in cluster.nodes:
+        assert sorted(map(int, other.cafka("consume", "made-at-1", "--from-beginning", "--exit-at-end").stdout.split())) == list(range(1000))
+    refused = node.cafka("topic", "create", "too-many", "--replication-factor", 4, check=False)
+    assert refused.returncode != 0 and b"The target replication factor of 4 cannot be reached because only 3 broker(s) are registered" in refused.stderr
+    told = [other.cafka("cluster", "describe").stdout.decode().splitlines()[0] for other in cluster.nodes]
+    assert len(set(told)) == 1 and "Nodes: 3" in told[0]
+    node.cafka("topic", "delete", "made-at-2")
+    for other in cluster.nodes:
+        deadline = time.monotonic() + 30
+        while "made-at-2" in other.cafka("topic", "list").stdout.decode():
+            assert time.monotonic() < deadline
+
+
+def test_all_stop_and_start_and_all_is_there(cluster):
+    writers = write_to(cluster, "kept")
+    for writer in writers:
+        writer.wait_for(50)
+        writer.finish()
+    for end in cluster.stop, cluster.kill:
+        end()
+        cluster.start()
+        cluster.wait_for_whole_isr("kept")
+        for writer in writers:
+            writer.check(cluster.node(cluster.describe("kept")[writer.partition][0]))
+
+
+def test_nodes_are_killed_in_turn_under_load(cluster):
+    writers = write_to(cluster, "load")
+    for round in range(ROUNDS):
+        victim = cluster.node(round % 3 + 1)
+        for writer in writers:
+            writer.wait_for(30)
+        victim.kill()
+        at = cluster.others(victim.id)[0]
+        cluster.wait_for("load", lambda leader, replicas, isr: leader not in (None, victim.id) and victim.id not in isr, at, f"life without {victim.id}")
+        for writer in writers:
+            writer.wait_for(30)
+        victim.start()
+        cluster.wait_for_whole_isr("load")
+    check_all(cluster, "load", writers)
+    # NOT_ENOUGH_REPLICAS and the like never came: two of three were always there.
+    assert not {code for writer in writers for code in writer.refused} - {3, 5, 6, 7}, [writer.refused for writer in writers]
+
+
+def test_a_node_that_hangs_is_replaced_and_comes_back(cluster):
+    writers = write_to(cluster, "hang")
+    for victim in cluster.nodes:
+        for writer in writers:
+            writer.wait_for(30)
+        victim.process.send_signal(signal.SIGSTOP)
+        at = cluster.others(victim.id)[0]
+        cluster.wait_for("hang", lambda leader, replicas, isr: leader not in (None, victim.id) and victim.id not in isr, at, f"life without {victim.id}")
+        for writer in writers:
+            writer.wait_for(30)
+        victim.process.send_signal(signal.SIGCONT)
+        cluster.wait_for_whole_isr("hang")
+    check_all(cluster, "hang", writers)
+
+
+def test_all_are_killed_at_once_under_load(cluster):
+    writers = write_to(cluster, "crash")
+    for _ in range(2):
+        for writer in writers:
+            writer.wait_for(50)
+        cluster.kill()
+        cluster.start()
+        for writer in writers:
+            writer.wait_for(50)
+    check_all(cluster, "crash", writers)
+
+
+def test_one_alone_takes_no_writes_that_could_be_lost(cluster):
+    writers = write_to(cluster, "alone")
+    for writer in writers:
+        writer.wait_for(20)
+        writer.finish()
+    for node in cluster.nodes[1:]:
+        node.kill()
+    refused = cluster.nodes[0].cafka("topic", "create", "never", check=False, timeout=60)
+    assert refused.returncode != 0 and b"2 of the 3 voters must be up" in refused.stderr, refused.stderr
+    said = cluster.nodes[0].cafka("produce", "alone", "--delivery-timeout-ms", "2000", stdin=b"x\n", check=False, timeout=60)
+    assert said.returncode != 0, said
+    for node in cluster.nodes[1:]:
+        node.start()
+    cluster.wait_for_whole_isr("alone")
+    for writer in writers:
+        writer.check(cluster.node(cluster.describe("alone")[writer.partition][0]))
+
+
+def is_closed(connection):
+    connection.settimeout(30)
+    try:
+        return connection.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+def test_the_port_between_nodes_minds_no_strangers(cluster):
+    """Garbage, a client of Kafka's and silence: closed, one line in the log, and the cluster goes on."""
+    victim = cluster.nodes[0]
+    port = cluster.ports[0]
+    before = victim.resident_bytes()
+    with socket.create_connection(("127.0.0.1", port)) as browser:
+        browser.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        assert is_closed(browser)
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(raw_kafka.frame(raw_kafka.header(raw_kafka.API_VERSIONS, 3) + raw_kafka.compact("a") * 2 + raw_kafka.NO_TAGS))
+        assert is_closed(client)
+    silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(200)]
+    for each in silent:
+        assert is_closed(each)
+        each.close()
+    assert victim.resident_bytes() < before + (16 << 20)
+    cluster.nodes[0].cafka("topic", "create", "after")
+    cluster.wait_for_whole_isr("after")
+
+
+def start_error(tmp_path, **settings):
+    node = Node(tmp_path, **settings)
+    node.overrides["listeners"] = settings.get("listeners", f"PLAINTEXT://{node.address},CONTROLLER://127.0.0.1:1")
+    node.launch()
+    node.process.wait(timeout=30)
+    node._reader.join(timeout=10)
+    assert node.process.returncode == 1
+    return "\n".join(node.lines)
+
+
+def test_what_cannot_be_is_refused_at_the_start(tmp_path):
+    voters = "1@127.0.0.1:19092,2@127.0.0.1:19093,3@127.0.0.1:19094"
+    said = start_error(tmp_path / "a", node_id=9, controller_listener_names="CONTROLLER", controller_quorum_voters=voters)
+    assert "node.id 9 is not among them" in said
+    said = start_error(tmp_path / "b", node_id=1, controller_quorum_voters=voters, listeners="PLAINTEXT://127.0.0.1:0")
+    assert "controller.listener.names" in said
+    said = start_error(tmp_path / "c", node_id=1, controller_listener_names="CONTROLLER", controller_quorum_voters=voters,
+                       listeners="PLAINTEXT://127.0.0.1:0,CONTROLLER://:1")
+    assert "node.insecure=true" in said and "private network" in said
+
+
+def test_a_node_of_another_cluster_is_kept_out(tmp_path):
+    ours = Cluster(tmp_path / "ours").start()
+    theirs = Cluster(tmp_path / "theirs").start()
+    try:
+        stranger = theirs.node(3)
+        stranger.stop()
+        theirs.kill()
+        stranger.overrides["controller.quorum.voters"] = ours.node(3).overrides["controller.quorum.voters"]
+        ours.node(3).stop()
+        stranger.launch()
+        stranger.wait_for_line("cluster", 30)
+        line = ours.node(1).wait_for_line(r"refused|cluster .* expected|belongs to cluster", 30)
+        assert "cluster" in line
+        stranger.kill()
+        ours.node(3).start()
+    finally:
+        ours.kill()
+        theirs.kill()
