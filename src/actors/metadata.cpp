@@ -297,6 +297,7 @@ void metadata_keeper::obey(answers_due& due) {
     each(errc::none);
   if (lifecycle_ && lifecycle_->current() == metadata::broker_lifecycle::state::fenced)
     lifecycle_->hurry();
+  check_started();
   report_to_controller();
 }
 

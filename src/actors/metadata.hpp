@@ -131,6 +131,7 @@ private:
   void fail_calls(node_id to);
   void report_to_controller();
   void note_standing();
+  void check_started();
 
   [[nodiscard]] std::int64_t now_ms() const { return with_->time->monotonic_ms(); }
   [[nodiscard]] node_id self() const noexcept { return with_->config->id; }

@@ -131,13 +131,22 @@ void metadata_keeper::note_standing() {
   if (refusal != told_refusal_ && !refusal.empty())
     CAFKA_LOG_WARN("the controller does not take this broker: {}", refusal);
   told_refusal_ = refusal;
-  if (lifecycle_->current() == state::serving)
-    started_.deliver({});
+  check_started();
   if (lifecycle_->current() != state::gone)
     return;
   if (!left_)
     return give_up("the controller knows another process as node " + std::to_string(self()) + ": " + refusal);
   left_.deliver({});
+}
+
+// Once this node's broker has acted on an image in which it may serve: by then its partitions lead, or follow.
+void metadata_keeper::check_started() {
+  if (!started_ || !lifecycle_ || lifecycle_->current() != metadata::broker_lifecycle::state::serving || acted_end_offset_ < applied_end_offset_)
+    return;
+  const auto image = with_->published->load();
+  const auto known = image->brokers().find(self());
+  if (known != image->brokers().end() && !known->second.fenced && known->second.broker_epoch == lifecycle_->broker_epoch())
+    started_.deliver({});
 }
 
 void metadata_keeper::obey(leave_cluster& request) {

@@ -47,7 +47,9 @@ asio::awaitable<header_result> call(std::shared_ptr<core> on, native::RequestHea
       if (code == errc::none && !is_misrouted(answer->header))
         co_return std::move(answer->header);
       last = code == errc::none ? error{errc::not_controller, {}} : to_error(answer->header.error());
-      if (!is_retriable(last.code) && last.code != errc::not_controller)
+      // A time-out at the other side leaves open whether a change was made, unless its words say so: it is not asked for again.
+      const auto in_doubt = kind == call_kind::change && last.code == errc::request_timed_out;
+      if (in_doubt || (!is_retriable(last.code) && last.code != errc::not_controller))
         co_return tl::unexpected(last);
     } else {
       last = answer.error().cause();
