@@ -141,7 +141,8 @@ void metadata_keeper::note_standing() {
 
 // Once this node's broker has acted on an image in which it may serve: by then its partitions lead, or follow.
 void metadata_keeper::check_started() {
-  if (!started_ || !lifecycle_ || lifecycle_->current() != metadata::broker_lifecycle::state::serving || acted_end_offset_ < applied_end_offset_)
+  if (!started_ || !lifecycle_ || lifecycle_->current() != metadata::broker_lifecycle::state::serving ||
+      acted_end_offset_ < applied_end_offset_)
     return;
   const auto image = with_->published->load();
   const auto known = image->brokers().find(self());
