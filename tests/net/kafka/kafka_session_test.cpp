@@ -6,6 +6,8 @@
 using namespace cafka;
 using namespace cafka::test;
 
+using namespace std::string_literals;
+
 namespace {
 
 kafka::metadata_request metadata_of(std::string_view topic) {
@@ -41,7 +43,7 @@ CAF_TEST(ApiVersions lists what is served in every version of its own) {
 CAF_TEST(an unknown version of ApiVersions is told the known ones in version 0) {
   harness h;
   kafka_client client{h};
-  client.send_raw(raw_frame(std::string("\0\x12\0\x63\0\0\0\x2a what a newer client may say", 38)));
+  client.send_raw(raw_frame("\0\x12\0\x63\0\0\0\x2a what a newer client may say"s));
   byte_reader in{client.receive_frame()};
   CAF_CHECK_EQUAL(in.read_be<std::int32_t>(), 42);
   const auto answer = codec::decode_from<kafka::api_versions_response>(in, 0);

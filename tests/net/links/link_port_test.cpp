@@ -42,6 +42,12 @@ struct fixture {
     port = bound->port;
     door->start();
   }
+  void close_door() {
+    door->stop();
+    io.poll(); // what was under way ends before the door does
+    io.restart();
+    door.reset();
+  }
   link_dialler& dialler(node_id from, node_id to) {
     diallers.push_back(std::make_unique<link_dialler>(
         loop, limits, link_dialler::target{to, "127.0.0.1", port}, [from] { return node(from); },
@@ -166,8 +172,7 @@ CAF_TEST(garbage is closed at its first ten bytes) {
 CAF_TEST(where nobody listens is dialled again and again) {
   open_door(1);
   const auto free_port = port;
-  door->stop();
-  door.reset();
+  close_door();
   dialler(2, 1).dial();
   run_until([&] { return refused == 1; });
   auto wait = limits.first_retry_ms;
@@ -183,8 +188,7 @@ CAF_TEST(where nobody listens is dialled again and again) {
   pass(wait);
   run_until([&] { return dialled.size() == 1 && at_door.size() == 1; });
   // and after a link has gone soon again
-  door->stop();
-  door.reset();
+  close_door();
   diallers.back()->dial();
   run_until([&] { return refused == 8; });
   pass(limits.first_retry_ms);
