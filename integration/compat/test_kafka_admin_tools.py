@@ -194,6 +194,14 @@ def test_topics(nodes):
     ])
 
 
+def test_elections(nodes):
+    elect = lambda kind, topics, version=2: ("ElectLeaders", version, {"electionType": kind, "timeoutMs": 10000, "topicPartitions": topics and [
+        {"topic": name, "partitions": list(numbers)} for name, numbers in topics]} if version else {"timeoutMs": 10000, "topicPartitions": topics and [
+            {"topic": name, "partitions": list(numbers)} for name, numbers in topics]})
+    compare(nodes, [create(topic("led", 2), version=4)] + [elect(kind, topics, version) for version in range(3) for kind in range(2) for topics in (
+        [("led", [0, 1])], [("led", [0, 0, 7])], [("absent", [0])], [], None)])
+
+
 def test_configs(nodes):
     whole = ["compression.type", "retention.ms", "retention.bytes", "segment.bytes", "max.message.bytes", "min.insync.replicas", "cleanup.policy", "segment.ms",
              "flush.ms", "flush.messages", "preallocate", "local.retention.ms", "file.delete.delay.ms", "leader.replication.throttled.replicas", "foo"]
@@ -251,7 +259,8 @@ def test_every_broker_key(nodes):
     # Kafka's are none, for nothing, or smaller than what the system finds by itself.
     own_defaults = ("node.id", "process.roles", "broker.id", "socket.send.buffer.bytes", "socket.receive.buffer.bytes",
                     # a node that dies is missed sooner
-                    "broker.session.timeout.ms", "broker.heartbeat.interval.ms", "controller.quorum.request.timeout.ms")
+                    "broker.session.timeout.ms", "broker.heartbeat.interval.ms", "controller.quorum.request.timeout.ms",
+                    "leader.imbalance.check.interval.seconds")
     wrong = []
     for each in theirs:
         found = mine.get(each["name"])

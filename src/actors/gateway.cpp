@@ -104,6 +104,22 @@ void gateway::create_partitions(std::vector<metadata::new_partitions> topics, bo
   caf::anon_send(with_.metadata, metadata_request{create_partitions_request{std::move(topics), validate_only, std::move(done)}});
 }
 
+void gateway::elect_leaders(metadata::election_kind kind, std::vector<topic_partition> partitions,
+                            net::completion<std::vector<metadata::election_outcome>> done) {
+  caf::anon_send(with_.metadata, metadata_request{elect_leaders_request{kind, std::move(partitions), std::move(done)}});
+}
+
+void gateway::describe_quorum(net::completion<election::quorum_description> done) {
+  net::completion<election::quorum_description> with_addresses = [config = with_.config,
+                                                                  done = std::move(done)](result<election::quorum_description> described) {
+    if (described && !config->controller_listener_names.empty())
+      for (const auto& voter : config->quorum_voters)
+        described->addresses.push_back({voter.id, config->controller_listener_names.front(), voter.host, voter.port});
+    done(std::move(described));
+  };
+  caf::anon_send(with_.metadata, metadata_request{describe_quorum_request{std::move(with_addresses)}});
+}
+
 void gateway::alter_configs(std::vector<metadata::alter_config> changes, bool validate_only,
                             net::completion<std::vector<metadata::config_outcome>> done) {
   caf::anon_send(with_.metadata, metadata_request{alter_configs_request{std::move(changes), validate_only, std::move(done)}});

@@ -56,6 +56,9 @@ public:
   void describe_configs(metadata::config_key resource, net::completion<std::vector<metadata::config_entry>> done) override;
   [[nodiscard]] std::vector<metadata::config_entry> topic_configs(const metadata::config_map& own) const override;
   void describe_log_dirs(net::completion<std::vector<net::log_dir_description>> done) override;
+  void elect_leaders(metadata::election_kind kind, std::vector<topic_partition> partitions,
+                     net::completion<std::vector<metadata::election_outcome>> done) override;
+  void describe_quorum(net::completion<election::quorum_description> done) override;
   void init_producer_id(net::completion<net::producer_id_and_epoch> done) override;
 
 private:

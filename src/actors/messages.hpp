@@ -340,6 +340,14 @@ struct start_metadata {
 struct leave_cluster {
   completion_reply<void> done;
 };
+struct elect_leaders_request {
+  metadata::election_kind kind = metadata::election_kind::preferred;
+  std::vector<topic_partition> partitions;
+  completion_reply<std::vector<metadata::election_outcome>> done;
+};
+struct describe_quorum_request {
+  completion_reply<election::quorum_description> done;
+};
 // A partition's leader here proposes an in-sync set; answered by isr_answer.
 struct isr_request {
   topic_id_partition partition;
@@ -364,7 +372,8 @@ struct init_producer_id_request {
 
 struct metadata_request {
   std::variant<std::monostate, create_topics_request, delete_topics_request, create_partitions_request, alter_configs_request,
-               start_metadata, leave_cluster, stop_metadata, answers_due, init_producer_id_request, isr_request, link_event>
+               start_metadata, leave_cluster, stop_metadata, answers_due, init_producer_id_request, elect_leaders_request,
+               describe_quorum_request, isr_request, link_event>
       what;
 };
 

@@ -171,6 +171,7 @@ void metadata_keeper::tick() {
     carry_out(quorum_->tick(now_ms()));
   channel_.tick(now_ms());
   expire_sessions();
+  return_preferred_leaders();
   follow_leader();
   report_to_controller();
   arm();

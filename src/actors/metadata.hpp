@@ -105,6 +105,8 @@ private:
   void obey(create_partitions_request& request);
   void obey(alter_configs_request& request);
   void obey(init_producer_id_request& request);
+  void obey(elect_leaders_request& request);
+  void obey(describe_quorum_request& request);
   void obey(leave_cluster& request);
   void obey(isr_request& request);
   void propose_isrs();
@@ -124,6 +126,8 @@ private:
   void decide(const alter_partition_call& call, answer_to to);
   void decide(const elect_leaders_call& call, answer_to to);
   void decide(const producer_ids_call& call, answer_to to);
+  void decide(const describe_quorum_call& call, answer_to to);
+  void return_preferred_leaders();
   // Appends what was decided, and answers once it is committed, and acted upon where that is waited for.
   void conclude(std::span<const metadata::metadata_record> records, controller_reply outcome, waits_for what, answer_to to);
   void follow_leader();
@@ -171,6 +175,7 @@ private:
   bool allocating_producer_ids_ = false;
   std::deque<completion_reply<net::producer_id_and_epoch>> waiting_for_producer_ids_; // for the next block; bounded
   std::int64_t looked_at_sessions_ms_ = 0;
+  std::int64_t looked_at_leaders_ms_ = 0;
   std::int64_t armed_ms_ = INT64_MAX; // when the next tick comes
   std::vector<isr_request> proposals_; // of this node's partitions, for the next call
   bool proposing_ = false;

@@ -49,6 +49,22 @@ void metadata_keeper::obey(alter_configs_request& request) {
   ask_for<config_outcomes>(alter_configs_call{std::move(request.changes), request.validate_only}, std::move(request.done));
 }
 
+void metadata_keeper::obey(elect_leaders_request& request) {
+  ask_for<election_outcomes>(elect_leaders_call{request.kind, std::move(request.partitions)}, std::move(request.done));
+}
+
+void metadata_keeper::obey(describe_quorum_request& request) {
+  auto reply = std::make_shared<completion_reply<election::quorum_description>>(std::move(request.done));
+  channel_.ask(describe_quorum_call{}, now_ms() + with_->config->controller_wait_ms, [reply](result<controller_reply> said) {
+    if (!said)
+      reply->deliver(tl::unexpected<error>(std::move(said.error())));
+    else if (auto* described = std::get_if<election::quorum_description>(&*said))
+      reply->deliver(std::move(*described));
+    else
+      reply->deliver(fail(errc::unknown_server_error, "the controller answered something else"));
+  });
+}
+
 // -- whom it asks -----------------------------------------------------------------------------------------------------
 
 void metadata_keeper::follow_leader() {
@@ -350,6 +366,43 @@ void metadata_keeper::decide(const alter_partition_call& call, answer_to to) {
 void metadata_keeper::decide(const elect_leaders_call& call, answer_to to) {
   auto decision = controller_.elect_leaders(call.kind, call.partitions);
   conclude(decision.records, election_outcomes{std::move(decision.outcome)}, waits_for::commit, std::move(to));
+}
+
+void metadata_keeper::decide(const describe_quorum_call&, answer_to to) {
+  election::quorum_description described;
+  described.leader = self();
+  described.leader_epoch = quorum_->epoch();
+  described.high_watermark = quorum_->high_watermark();
+  const auto now = with_->time->wall_ms();
+  const auto wall_of = [&](std::int64_t at_ms) { return at_ms < 0 ? -1 : now - (now_ms() - at_ms); };
+  described.voters.push_back({ground_->self, ground_->log->log().log_end_offset(), now, now});
+  for (const auto& each : quorum_->progress())
+    described.voters.push_back({each.voter, each.log_end_offset, wall_of(each.last_fetch_ms), wall_of(each.last_caught_up_ms)});
+  std::ranges::sort(described.voters, {}, [](const auto& each) { return each.key; });
+  to({errc::none, {}, std::move(described)});
+}
+
+// A node that died lost its partitions' leadership to others; back in sync it takes back those that it was given first.
+void metadata_keeper::return_preferred_leaders() {
+  constexpr std::size_t at_once = 1'000; // the rest has its turn next time
+  const auto interval_ms = with_->config->leader_imbalance_check_interval_s * 1'000;
+  if (!with_->config->auto_leader_rebalance || !controller_.active() || now_ms() - looked_at_leaders_ms_ < interval_ms)
+    return;
+  looked_at_leaders_ms_ = now_ms();
+  std::vector<topic_partition> away;
+  const auto image = with_->published->load();
+  for (const auto& [name, topic] : image->topics())
+    for (const auto& [number, partition] : topic->partitions)
+      if (const auto first = partition.replicas.front(); partition.leader != no_node && partition.leader != first && away.size() < at_once &&
+                                                         std::ranges::find(partition.isr, first) != partition.isr.end())
+        away.push_back({name, number});
+  if (away.empty())
+    return;
+  const auto decision = controller_.elect_leaders(metadata::election_kind::preferred, away);
+  if (decision.records.empty())
+    return;
+  CAFKA_LOG_INFO("{} partitions go back to the brokers that are to lead them", decision.records.size());
+  append(decision.records);
 }
 
 void metadata_keeper::decide(const producer_ids_call& call, answer_to to) {

@@ -5,6 +5,7 @@
 #include "base/ids.hpp"
 #include "election/formation.hpp"
 #include "election/messages.hpp"
+#include "election/quorum_description.hpp"
 #include "metadata/controller.hpp"
 #include "replication/replica_fetch.hpp"
 
@@ -72,9 +73,13 @@ struct producer_ids_call {
   node_id broker = no_node;
   std::int64_t broker_epoch = -1;
 };
+struct describe_quorum_call {
+  std::int8_t unused = 0;
+};
 using controller_question =
     std::variant<create_topics_call, delete_topics_call, create_partitions_call, alter_configs_call, metadata::broker_registration_request,
-                 metadata::broker_heartbeat, alter_partition_call, elect_leaders_call, producer_ids_call>;
+                 metadata::broker_heartbeat, alter_partition_call, elect_leaders_call, producer_ids_call,
+                 describe_quorum_call>;
 
 struct controller_call {
   origin from;
@@ -95,7 +100,8 @@ struct election_outcomes {
 };
 using controller_reply =
     std::variant<topic_outcomes, config_outcomes, metadata::broker_registration_outcome, metadata::broker_heartbeat_outcome,
-                 alter_partition_outcomes, election_outcomes, metadata::producer_id_block>;
+                 alter_partition_outcomes, election_outcomes, metadata::producer_id_block,
+                                      election::quorum_description>;
 
 struct controller_answer {
   errc code = errc::none; // none: `what` holds the outcomes; not_controller: nothing was done, ask who is
@@ -152,6 +158,8 @@ CAF_ADD_TYPE_ID(cafka_wire, (cafka::actors::replica_message))
 CAF_ADD_TYPE_ID(cafka_wire, (cafka::actors::replica_progress))
 CAF_ADD_TYPE_ID(cafka_wire, (cafka::replication::replica_fetch_request))
 CAF_ADD_TYPE_ID(cafka_wire, (cafka::replication::replica_fetch_response))
+CAF_ADD_TYPE_ID(cafka_wire, (cafka::actors::describe_quorum_call))
+CAF_ADD_TYPE_ID(cafka_wire, (cafka::election::quorum_description))
 CAF_END_TYPE_ID_BLOCK(cafka_wire)
 
 #include "actors/wire_layout.hpp"

@@ -110,6 +110,22 @@ bool inspect(Inspector& f, fetch_response& said) {
                                f.field("has_records", said.has_records));
 }
 
+template <class Inspector>
+bool inspect(Inspector& f, quorum_description::replica& one) {
+  return f.object(one).fields(f.field("key", one.key), f.field("log_end_offset", one.log_end_offset),
+                              f.field("last_fetch_ms", one.last_fetch_ms), f.field("last_caught_up_ms", one.last_caught_up_ms));
+}
+template <class Inspector>
+bool inspect(Inspector& f, quorum_description::address& one) {
+  return f.object(one).fields(f.field("id", one.id), f.field("listener", one.listener), f.field("host", one.host), f.field("port", one.port));
+}
+template <class Inspector>
+bool inspect(Inspector& f, quorum_description& of) {
+  return f.object(of).fields(f.field("leader", of.leader), f.field("leader_epoch", of.leader_epoch),
+                             f.field("high_watermark", of.high_watermark), f.field("voters", of.voters),
+                             f.field("observers", of.observers), f.field("addresses", of.addresses));
+}
+
 } // namespace cafka::election
 
 namespace cafka::metadata {
@@ -317,6 +333,10 @@ bool inspect(Inspector& f, elect_leaders_call& call) {
 template <class Inspector>
 bool inspect(Inspector& f, producer_ids_call& call) {
   return f.object(call).fields(f.field("broker", call.broker), f.field("broker_epoch", call.broker_epoch));
+}
+template <class Inspector>
+bool inspect(Inspector& f, describe_quorum_call& call) {
+  return f.object(call).fields(f.field("unused", call.unused));
 }
 template <class Inspector>
 bool inspect(Inspector& f, controller_call& call) {

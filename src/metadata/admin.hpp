@@ -89,4 +89,11 @@ struct config_entry {
   std::vector<config_synonym> synonyms; // strongest first
 };
 
+enum class election_kind : std::int8_t { preferred = 0, unclean = 1 };
+struct election_outcome {
+  topic_partition partition;
+  errc code = errc::none;
+  std::string message;
+};
+
 } // namespace cafka::metadata

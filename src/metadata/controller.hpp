@@ -81,13 +81,6 @@ struct producer_id_block {
   std::int32_t count = 0;
 };
 
-enum class election_kind : std::int8_t { preferred = 0, unclean = 1 };
-struct election_outcome {
-  topic_partition partition;
-  errc code = errc::none;
-  std::string message;
-};
-
 template <class Outcome>
 struct decision {
   Outcome outcome;

@@ -7,6 +7,7 @@
 #include "base/bytes.hpp"
 #include "base/error.hpp"
 #include "base/ids.hpp"
+#include "election/quorum_description.hpp"
 #include "metadata/admin.hpp"
 #include "metadata/image.hpp"
 #include "storage/partition_log.hpp"
@@ -159,6 +160,12 @@ public:
   [[nodiscard]] virtual std::vector<metadata::config_entry> topic_configs(const metadata::config_map& own) const = 0;
   // Every log directory of this node with what it holds. Waits for no disk but that of the directory.
   virtual void describe_log_dirs(completion<std::vector<log_dir_description>> done) = 0;
+
+  // In the order asked; answered when this is committed.
+  virtual void elect_leaders(metadata::election_kind kind, std::vector<topic_partition> partitions,
+                             completion<std::vector<metadata::election_outcome>> done) = 0;
+  // As its leader sees it.
+  virtual void describe_quorum(completion<election::quorum_description> done) = 0;
 
   // For a producer that is idempotent and not transactional: an id that nobody was given before, in this cluster's life, and epoch 0. Whatever
   // id and epoch the producer had, it gets a new one, as from Kafka: an epoch is bumped by the producer itself. Retriable errors only.

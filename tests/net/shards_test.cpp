@@ -45,6 +45,11 @@ public:
   void alter_configs(std::vector<metadata::alter_config>, bool, net::completion<std::vector<metadata::config_outcome>> done) override {
     done({});
   }
+  void elect_leaders(metadata::election_kind, std::vector<topic_partition>,
+                     net::completion<std::vector<metadata::election_outcome>> done) override {
+    done({});
+  }
+  void describe_quorum(net::completion<election::quorum_description> done) override { done({}); }
   void describe_configs(metadata::config_key, net::completion<std::vector<metadata::config_entry>> done) override { done({}); }
   void init_producer_id(net::completion<net::producer_id_and_epoch> done) override { done(net::producer_id_and_epoch{}); }
   std::vector<metadata::config_entry> topic_configs(const metadata::config_map&) const override { return {}; }

@@ -270,6 +270,19 @@ void fake_service::delete_topics(std::vector<metadata::topic_ref> topics, net::c
   });
 }
 
+void fake_service::elect_leaders(metadata::election_kind kind, std::vector<topic_partition> partitions,
+                                 net::completion<std::vector<metadata::election_outcome>> done) {
+  asked_election = kind;
+  std::vector<metadata::election_outcome> told;
+  for (auto& each : partitions)
+    told.push_back({std::move(each), told.size() % 2 == 0 ? errc::none : errc::election_not_needed, {}});
+  answer([told = std::move(told), done = std::move(done)] { done(told); });
+}
+
+void fake_service::describe_quorum(net::completion<election::quorum_description> done) {
+  answer([told = quorum_answer, done = std::move(done)] { done(told); });
+}
+
 void fake_service::create_partitions(std::vector<metadata::new_partitions> topics, bool validate_only,
                                      net::completion<std::vector<metadata::topic_outcome>> done) {
   added_partitions = std::move(topics);

@@ -59,6 +59,8 @@ public:
   std::vector<metadata::new_partitions> added_partitions;
   std::vector<metadata::alter_config> altered;
   bool asked_to_validate_only = false;
+  metadata::election_kind asked_election = metadata::election_kind::preferred;
+  result<election::quorum_description> quorum_answer = election::quorum_description{};
   std::optional<result<std::vector<metadata::topic_outcome>>> topic_answer; // to the next request about topics
   std::vector<net::log_dir_description> log_dirs;
 
@@ -85,6 +87,9 @@ public:
   void alter_configs(std::vector<metadata::alter_config> changes, bool validate_only,
                      net::completion<std::vector<metadata::config_outcome>> done) override;
   [[nodiscard]] std::vector<metadata::config_entry> topic_configs(const metadata::config_map& own) const override;
+  void elect_leaders(metadata::election_kind kind, std::vector<topic_partition> partitions,
+                     net::completion<std::vector<metadata::election_outcome>> done) override;
+  void describe_quorum(net::completion<election::quorum_description> done) override;
   void describe_log_dirs(net::completion<std::vector<net::log_dir_description>> done) override;
   void describe_configs(metadata::config_key resource, net::completion<std::vector<metadata::config_entry>> done) override;
   void init_producer_id(net::completion<net::producer_id_and_epoch> done) override;

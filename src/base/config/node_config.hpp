@@ -58,6 +58,8 @@ struct node_config {
   std::int32_t controller_wait_ms = 10'000;         // controller.quorum.request.timeout.ms
   std::int32_t broker_heartbeat_interval_ms = 300;  // broker.heartbeat.interval.ms
   std::int32_t broker_session_timeout_ms = 1'500;   // broker.session.timeout.ms
+  bool auto_leader_rebalance = true;                // auto.leader.rebalance.enable
+  std::int64_t leader_imbalance_check_interval_s = 10; // leader.imbalance.check.interval.seconds
   std::int64_t replica_lag_time_max_ms = 30'000;    // replica.lag.time.max.ms
   std::int32_t replica_fetch_max_bytes = 1 << 20;   // replica.fetch.max.bytes
   std::int32_t replica_fetch_response_max_bytes = 10 << 20; // replica.fetch.response.max.bytes

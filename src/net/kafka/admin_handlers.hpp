@@ -18,6 +18,10 @@ void answer(kafka_session& session, const list_config_resources_request& request
 // alter_configs.cpp
 void answer(kafka_session& session, const alter_configs_request& request, const call& to);
 void answer(kafka_session& session, const incremental_alter_configs_request& request, const call& to);
+// elect_leaders.cpp
+void answer(kafka_session& session, const elect_leaders_request& request, const call& to);
+// describe_quorum.cpp
+void answer(kafka_session& session, const describe_quorum_request& request, const call& to);
 // log_dirs.cpp
 void answer(kafka_session& session, const describe_log_dirs_request& request, const call& to);
 

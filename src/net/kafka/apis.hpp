@@ -8,6 +8,8 @@
 #include "net/kafka/messages/delete_records.hpp"
 #include "net/kafka/messages/delete_topics.hpp"
 #include "net/kafka/messages/describe_cluster.hpp"
+#include "net/kafka/messages/describe_quorum.hpp"
+#include "net/kafka/messages/elect_leaders.hpp"
 #include "net/kafka/messages/describe_configs.hpp"
 #include "net/kafka/messages/describe_log_dirs.hpp"
 #include "net/kafka/messages/describe_topic_partitions.hpp"
@@ -43,7 +45,9 @@ enum class api_key : std::int16_t {
   alter_configs = 33,
   describe_log_dirs = 35,
   create_partitions = 37,
+  elect_leaders = 43,
   incremental_alter_configs = 44,
+  describe_quorum = 55,
   describe_cluster = 60,
   list_config_resources = 74,
   describe_topic_partitions = 75,
@@ -97,7 +101,9 @@ inline constexpr std::array served_apis{
     api_of<alter_configs_request, alter_configs_response>(),
     api_of<describe_log_dirs_request, describe_log_dirs_response>(),
     api_of<create_partitions_request, create_partitions_response>(),
+    api_of<elect_leaders_request, elect_leaders_response>(),
     api_of<incremental_alter_configs_request, incremental_alter_configs_response>(),
+    api_of<describe_quorum_request, describe_quorum_response>(),
     api_of<describe_cluster_request, describe_cluster_response>(),
     api_of<list_config_resources_request, list_config_resources_response>(),
     api_of<describe_topic_partitions_request, describe_topic_partitions_response>(),
