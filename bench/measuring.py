@@ -12,6 +12,9 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT / "integration"))
+from ports import free_port  # noqa: E402
+
 BIN = ROOT / "build" / "release"
 
 
@@ -49,12 +52,6 @@ def end_orderly():
     """A signal to end becomes an exception, so that `with` and `finally` stop what was started."""
     for each in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, lambda number, _: sys.exit(128 + number))
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @contextlib.contextmanager

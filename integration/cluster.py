@@ -6,7 +6,8 @@ import threading
 import time
 
 import raw_kafka
-from node import Node, free_port
+from node import Node
+from ports import free_port
 
 NONE, NOT_LEADER, TIMED_OUT = 0, 6, 7
 SETTLED_WITHIN = 60  # seconds

@@ -3,21 +3,16 @@ import os
 import pathlib
 import re
 import signal
-import socket
 import subprocess
 import threading
 import time
+
+from ports import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CAFKA = os.environ.get("CAFKA", str(ROOT / "build" / "release" / "cafka"))
 CONFIG = ROOT / "config" / "server.properties"
 START_TIMEOUT_S = 60
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Node:

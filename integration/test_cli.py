@@ -10,7 +10,8 @@ import time
 
 import pytest
 
-from node import CAFKA, free_port
+from node import CAFKA
+from ports import free_port
 
 
 def run(*arguments, stdin=b"", timeout=60, **options):

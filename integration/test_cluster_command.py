@@ -5,7 +5,8 @@ import subprocess
 import compatibility_page
 import pytest
 import raw_kafka
-from node import CAFKA, free_port
+from node import CAFKA
+from ports import free_port
 
 
 def fields(line):

@@ -6,7 +6,8 @@ import subprocess
 import pytest
 
 import cutting_proxy
-from node import CAFKA, Node, free_port
+from node import CAFKA, Node
+from ports import free_port
 
 
 @pytest.fixture(scope="module")

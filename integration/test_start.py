@@ -7,7 +7,8 @@ import subprocess
 
 import pytest
 
-from node import CAFKA, ROOT, free_port
+from node import CAFKA, ROOT
+from ports import free_port
 
 
 def start(*arguments, timeout=60, **options):

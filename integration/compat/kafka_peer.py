@@ -7,6 +7,8 @@ import socket
 import subprocess
 import time
 
+from ports import free_port
+
 VERSION = "4.3.1"
 HERE = pathlib.Path(__file__).resolve().parent
 # As Kafka's own scripts set it.
@@ -129,9 +131,3 @@ class Broker:
         if self.process and self.process.poll() is None:
             self.process.send_signal(how)
             self.process.wait(timeout=60)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

@@ -187,20 +187,4 @@ result<void> metadata_log::read(std::int64_t from, std::int64_t to, const visito
   return {};
 }
 
-result<std::string> metadata_log::read_batches(std::int64_t from, std::size_t max_bytes) {
-  storage::read_limits limits;
-  limits.max_bytes = static_cast<std::uint32_t>(max_bytes);
-  CAFKA_TRY_ASSIGN(records, log_->read(from, limits));
-  std::string batches(records.size_bytes, '\0');
-  std::size_t filled = 0;
-  for (const auto& slice : records.slices) {
-    const std::span<char> place{batches.data() + filled, slice.size_bytes};
-    CAFKA_TRY_ASSIGN(got, slice.source->read_at(slice.position, std::as_writable_bytes(place)));
-    if (got != slice.size_bytes)
-      return fail(errc::io_error, directory_ + " ends early after offset " + std::to_string(from));
-    filled += got;
-  }
-  return batches;
-}
-
 } // namespace cafka::actors

@@ -47,8 +47,6 @@ public:
   result<void> read_snapshot(const visitor& visit) const;
   // [from, to) of the log, whole batches.
   result<void> read(std::int64_t from, std::int64_t to, const visitor& visit);
-  // Whole batches from the one at `from`, as they lie there: as many as fit, at least one.
-  result<std::string> read_batches(std::int64_t from, std::size_t max_bytes);
 
 private:
   metadata_log(storage::file_pool& pool, std::string directory) : pool_(pool), directory_(std::move(directory)) {}

@@ -1,6 +1,7 @@
 // The metadata actor's part in the quorum: its core's effects carried out in their order, messages from and to other nodes.
 #include "actors/metadata.hpp"
 
+#include "actors/log_batches.hpp"
 #include "base/log.hpp"
 
 #include <caf/send.hpp>
@@ -9,7 +10,7 @@ namespace cafka::actors {
 
 namespace {
 
-constexpr std::size_t max_fetch_bytes = 1 << 20; // of batches in one message
+constexpr std::uint32_t max_fetch_bytes = 1 << 20; // of batches in one message
 
 } // namespace
 
@@ -100,7 +101,7 @@ void metadata_keeper::send(const election::outgoing& message) {
     return; // the core asks again
   quorum_message out{{self(), with_->incarnation_id}, message.content, {}};
   if (const auto* response = std::get_if<election::fetch_response>(&message.content); response && response->has_records) {
-    auto batches = ground_->log->read_batches(response->fetch_offset, max_fetch_bytes);
+    auto batches = read_batches(ground_->log->log(), response->fetch_offset, max_fetch_bytes);
     if (!batches) {
       give_up("cannot read the metadata log: " + batches.error().to_string());
       return;

@@ -262,7 +262,8 @@ result<void> node::parts::open_links() {
   for (const auto& voter : config->quorum_voters)
     configured.push_back(voter.id);
   std::sort(configured.begin(), configured.end());
-  // A metadata directory that is new, in a node whose others are not, is a lost disk: it must not pass for one that never had anything.
+  // A metadata directory that is new, in a node whose others are not, is a lost disk. It reports none, and adopts what the others have, of its
+  // own cluster only: by its new id it is no voter there.
   std::optional<election::cluster_identity> memory;
   if (directories.voters)
     memory = election::cluster_identity{directories.cluster_id, *directories.voters};

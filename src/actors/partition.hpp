@@ -138,7 +138,6 @@ private:
   void respond(parked_fetch& fetch);
   void release_fetches();
   void refuse_fetches();
-  result<std::string> read_batches(std::int64_t offset);
   void propose_isr();
   void append_replicated(byte_span batches);
   void remember_producer(const storage::batch_header& header, byte_span batch);

@@ -1,6 +1,7 @@
 // The partition actor among its replicas: what it sends its followers while it leads, and how it follows its leader while it does not.
 #include "actors/partition.hpp"
 
+#include "actors/log_batches.hpp"
 #include "actors/producer_files.hpp"
 #include "base/log.hpp"
 
@@ -111,7 +112,7 @@ void partition::respond(parked_fetch& fetch) {
       arm_tick(now_ms() + hold_back_ms);
       return;
     }
-    auto batches = read_batches(fetch.position.fetch_offset);
+    auto batches = read_batches(*log_, fetch.position.fetch_offset, static_cast<std::uint32_t>(environment_->replica_fetch_max_bytes));
     if (!batches) {
       CAFKA_LOG_ERROR("{}: cannot read at offset {} for node {}: {}", name_.to_string(), fetch.position.fetch_offset, fetch.from,
                       batches.error().to_string());
@@ -135,22 +136,6 @@ void partition::release_fetches() {
   for (auto& each : replicas_->fetches)
     if (each.is_waiting && replication::is_due(leader_, log_view(), each.position))
       respond(each);
-}
-
-result<std::string> partition::read_batches(std::int64_t offset) {
-  storage::read_limits limits;
-  limits.max_bytes = static_cast<std::uint32_t>(environment_->replica_fetch_max_bytes);
-  CAFKA_TRY_ASSIGN(records, log_->read(offset, limits));
-  std::string batches(records.size_bytes, '\0');
-  std::size_t filled = 0;
-  for (const auto& slice : records.slices) {
-    const std::span<char> place{batches.data() + filled, slice.size_bytes};
-    CAFKA_TRY_ASSIGN(got, slice.source->read_at(slice.position, std::as_writable_bytes(place)));
-    if (got != slice.size_bytes)
-      return fail(errc::io_error, "the file ends early");
-    filled += got;
-  }
-  return batches;
 }
 
 void partition::propose_isr() {

@@ -18,10 +18,17 @@ void greeting::limit(std::int64_t after_ms) {
 }
 
 void greeting::connect(const tcp::endpoint& to, done then) {
-  socket_.async_connect(to, [self = shared_from_this(), then = std::move(then)](const boost::system::error_code& failed) {
+  socket_.async_connect(to, [self = shared_from_this(), to, then = std::move(then)](const boost::system::error_code& failed) {
     if (failed)
       return then(tl::unexpected{self->why(failed)});
     boost::system::error_code ignored;
+    // On one host the kernel may choose the very port that is dialled for ours, and TCP then joins the socket to itself
+    // (simultaneous open, RFC 9293 section 3.5): nobody listens there, and nobody could while we, or TIME_WAIT, held it.
+    if (self->socket_.local_endpoint(ignored) == to) {
+      self->socket_.set_option(tcp::socket::linger(true, 0), ignored);
+      self->abandon();
+      return then(tl::unexpected{self->why(asio::error::connection_refused)});
+    }
     self->socket_.set_option(tcp::no_delay(true), ignored);
     then({});
   });

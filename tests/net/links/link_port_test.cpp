@@ -195,6 +195,18 @@ CAF_TEST(where nobody listens is dialled again and again) {
   run_until([&] { return refused == 9; });
 }
 
+CAF_TEST(a socket that is joined to itself has found nobody) {
+  tcp::socket alone{io, {boost::asio::ip::address_v4::loopback(), 0}};
+  const auto own = alone.local_endpoint();
+  const auto dialled_itself = std::make_shared<greeting>(loop, std::move(alone));
+  std::optional<result<void>> connected;
+  dialled_itself->connect(own, [&](const result<void>& said) { connected = said; });
+  run_until([&] { return connected.has_value(); });
+  CAF_REQUIRE(!*connected);
+  CAF_CHECK(connected->error().code == errc::not_found);
+  tcp::acceptor may_listen{io, own}; // the port is free again
+}
+
 CAF_TEST(an answer that never comes is not waited for) {
   tcp::acceptor mute{io, {boost::asio::ip::address_v4::loopback(), 0}};
   port = mute.local_endpoint().port();
