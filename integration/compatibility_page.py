@@ -26,6 +26,8 @@ NOTES = {
     "DescribeConfigs": "topics, brokers, the default of all brokers; with synonyms and documentation; no named loggers",
     "AlterConfigs": "replaces all that is set",
     "DescribeLogDirs": "sizes of replicas, room on the volume; an offline directory is error 56",
+    "ElectLeaders": "preferred and unclean",
+    "DescribeQuorum": "any node answers, by asking the leader; observers that fetched within five minutes",
     "IncrementalAlterConfigs": "set, delete, append, subtract",
     "ListConfigResources": "topics, brokers and brokers as loggers",
     "DescribeTopicPartitions": "at most 2,000 partitions a page",
@@ -35,7 +37,7 @@ NOTES = {
 NOT_YET = {
     "consumer groups": {8: "OffsetCommit", 9: "OffsetFetch", 11: "JoinGroup", 12: "Heartbeat", 13: "LeaveGroup", 14: "SyncGroup", 15: "DescribeGroups",
                         16: "ListGroups", 42: "DeleteGroups", 47: "OffsetDelete", 68: "ConsumerGroupHeartbeat", 69: "ConsumerGroupDescribe"},
-    "the cluster": {34: "AlterReplicaLogDirs", 43: "ElectLeaders", 45: "AlterPartitionReassignments", 46: "ListPartitionReassignments", 55: "DescribeQuorum",
+    "the cluster": {34: "AlterReplicaLogDirs", 45: "AlterPartitionReassignments", 46: "ListPartitionReassignments",
                     57: "UpdateFeatures", 64: "UnregisterBroker", 80: "AddRaftVoter", 81: "RemoveRaftVoter"},
     "transactions": {24: "AddPartitionsToTxn", 25: "AddOffsetsToTxn", 26: "EndTxn", 27: "WriteTxnMarkers", 28: "TxnOffsetCommit", 61: "DescribeProducers",
                      65: "DescribeTransactions", 66: "ListTransactions"},
@@ -52,7 +54,7 @@ NOT_YET = {
 
 SERVED = {0: "Produce", 1: "Fetch", 2: "ListOffsets", 3: "Metadata", 10: "FindCoordinator", 18: "ApiVersions", 19: "CreateTopics", 20: "DeleteTopics",
           21: "DeleteRecords", 22: "InitProducerId", 23: "OffsetForLeaderEpoch", 32: "DescribeConfigs", 33: "AlterConfigs", 35: "DescribeLogDirs",
-          37: "CreatePartitions", 44: "IncrementalAlterConfigs", 60: "DescribeCluster", 74: "ListConfigResources", 75: "DescribeTopicPartitions"}
+          37: "CreatePartitions", 43: "ElectLeaders", 44: "IncrementalAlterConfigs", 55: "DescribeQuorum", 60: "DescribeCluster", 74: "ListConfigResources", 75: "DescribeTopicPartitions"}
 
 
 def advertised(port):

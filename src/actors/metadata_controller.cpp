@@ -376,8 +376,13 @@ void metadata_keeper::decide(const describe_quorum_call&, answer_to to) {
   const auto now = with_->time->wall_ms();
   const auto wall_of = [&](std::int64_t at_ms) { return at_ms < 0 ? -1 : now - (now_ms() - at_ms); };
   described.voters.push_back({ground_->self, ground_->log->log().log_end_offset(), now, now});
+  const auto seen = [&](const election::quorum::replica_progress& each) -> election::quorum_description::replica {
+    return {each.replica, each.log_end_offset, wall_of(each.last_fetch_ms), wall_of(each.last_caught_up_ms)};
+  };
   for (const auto& each : quorum_->progress())
-    described.voters.push_back({each.voter, each.log_end_offset, wall_of(each.last_fetch_ms), wall_of(each.last_caught_up_ms)});
+    described.voters.push_back(seen(each));
+  for (const auto& each : quorum_->observers(now_ms()))
+    described.observers.push_back(seen(each));
   std::ranges::sort(described.voters, {}, [](const auto& each) { return each.key; });
   to({errc::none, {}, std::move(described)});
 }

@@ -44,6 +44,7 @@ int parse_and_run(int argc, char** argv, const start_function& start) {
   add_config(app, chosen);
   add_log(app, chosen);
   add_cluster(app, chosen);
+  add_quorum(app, chosen);
   add_perf(app, chosen);
   add_version(app, chosen);
   try {

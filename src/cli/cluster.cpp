@@ -1,4 +1,4 @@
-// `cafka cluster describe|apis`: the nodes of a cluster, and what each of them runs and serves.
+// `cafka cluster status|brokers|describe|apis|demo`: how a cluster is, its nodes, and what each of them runs and serves.
 #include "cli/cluster_text.hpp"
 #include "cli/command.hpp"
 #include "cli/output.hpp"
@@ -35,6 +35,50 @@ int describe(const options& given) {
   return finish(out, std::ranges::all_of(*nodes, [](const auto& node) { return node.software.has_value(); }));
 }
 
+// Everything that `cafka cluster status` and `brokers` show. The quorum is asked apart: when it has no leader the rest is still told.
+result<std::vector<client::topic_description>> topics_of(client::admin& administrator) {
+  auto details = administrator.describe_topics();
+  if (!details)
+    return tl::unexpected(details.error());
+  std::vector<client::topic_description> topics;
+  for (auto& each : *details)
+    if (each.topic) // it may have gone in between
+      topics.push_back(std::move(*each.topic));
+  return topics;
+}
+
+int status(const options& given) {
+  client::cluster where{given.connect.cluster("cafka-cluster")};
+  client::admin administrator{where};
+  auto cluster = administrator.describe_cluster();
+  if (!cluster)
+    return report(cluster.error());
+  auto brokers = administrator.describe_brokers();
+  if (!brokers)
+    return report(brokers.error());
+  const auto topics = topics_of(administrator);
+  if (!topics)
+    return report(topics.error());
+  const cluster_status status{std::move(*cluster), std::move(*brokers), administrator.describe_quorum(), count_health(*topics)};
+  output out;
+  out.write(given.json ? status_json(status) : status_text(status));
+  return finish(out, status.is_healthy());
+}
+
+int brokers(const options& given) {
+  client::cluster where{given.connect.cluster("cafka-cluster")};
+  client::admin administrator{where};
+  const auto registered = administrator.describe_brokers();
+  if (!registered)
+    return report(registered.error());
+  const auto topics = topics_of(administrator);
+  if (!topics)
+    return report(topics.error());
+  output out;
+  out.write(given.json ? brokers_json(*registered, *topics) : brokers_text(*registered, *topics));
+  return finish(out, true);
+}
+
 int apis(const options& given) {
   client::cluster where{given.connect.cluster("cafka-cluster")};
   const auto nodes = client::admin{where}.describe_apis(given.nodes);
@@ -50,8 +94,25 @@ int apis(const options& given) {
 
 void add_cluster(CLI::App& app, action& chosen) {
   auto given = std::make_shared<options>();
-  auto* group = app.add_subcommand("cluster", "Show the nodes of a cluster, what they run and which APIs they serve");
+  auto* group = app.add_subcommand("cluster", "Show how a cluster is, its nodes, and what they serve; or start one to try out");
   group->require_subcommand(1);
+
+  auto* status_command = group->add_subcommand("status", "Show at a glance whether all is well, and what is not");
+  status_command->footer(
+      "The exit code is 0 if all brokers are up, all voters of the quorum in touch and all replicas in sync; else 1.\n"
+      "Then look at `cafka cluster brokers`, `cafka quorum status` and `cafka topic describe --under-replicated`.\n\n"
+      "Examples:\n  cafka cluster status\n  until cafka cluster status > /dev/null; do sleep 1; done");
+  given->connect.add_to(*status_command);
+  status_command->add_flag("--json", given->json, "as JSON");
+  status_command->callback([&chosen, given] { chosen = [given] { return status(*given); }; });
+
+  auto* brokers_command = group->add_subcommand("brokers", "Show every registered broker: up, down or leaving, and what it leads and holds");
+  brokers_command->footer("Examples:\n  cafka cluster brokers\n  cafka cluster brokers --json | jq '.[] | select(.state != \"up\").node'");
+  given->connect.add_to(*brokers_command);
+  brokers_command->add_flag("--json", given->json, "as JSON");
+  brokers_command->callback([&chosen, given] { chosen = [given] { return brokers(*given); }; });
+
+  add_cluster_demo(*group, chosen);
 
   auto* describe_command = group->add_subcommand("describe", "Show the cluster's id, its controller and its nodes");
   describe_command->footer(

@@ -1,5 +1,6 @@
 #include "cli/cluster_text.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 namespace cafka::cli {
@@ -40,6 +41,64 @@ json error_of(const Answer& answer) {
   return answer ? json{} : json(reason(answer.error()));
 }
 
+const char* state_of(const client::broker_description& broker) {
+  if (broker.in_controlled_shutdown)
+    return "leaving";
+  return broker.fenced ? "down" : "up";
+}
+
+struct replica_counts {
+  std::size_t leads = 0, holds = 0, in_sync = 0;
+};
+
+replica_counts count_replicas(node_id node, const std::vector<client::topic_description>& topics) {
+  replica_counts counts;
+  for (const auto& topic : topics)
+    for (const auto& partition : topic.partitions) {
+      counts.leads += partition.leader == node;
+      counts.holds += std::ranges::count(partition.replicas, node) > 0;
+      counts.in_sync += std::ranges::count(partition.isr, node) > 0;
+    }
+  return counts;
+}
+
+std::vector<node_id> down_of(const std::vector<client::broker_description>& brokers) {
+  std::vector<node_id> down;
+  for (const auto& broker : brokers)
+    if (broker.fenced)
+      down.push_back(broker.node.id);
+  return down;
+}
+
+using quorum_replica = client::quorum_description::replica;
+
+std::int64_t end_of(const client::quorum_description& quorum) {
+  const auto leader = std::ranges::find(quorum.voters, quorum.leader, &quorum_replica::id);
+  return leader == quorum.voters.end() ? -1 : leader->log_end_offset;
+}
+
+// −1: unknown
+std::int64_t lag_of(const quorum_replica& replica, std::int64_t end) {
+  return replica.log_end_offset < 0 || end < 0 ? -1 : std::max<std::int64_t>(end - replica.log_end_offset, 0);
+}
+
+// A follower that has nothing to fetch still asks every half second at least.
+constexpr std::int64_t out_of_touch_ms = 3'000;
+
+std::int64_t leaders_clock(const client::quorum_description& quorum) {
+  const auto leader = std::ranges::find(quorum.voters, quorum.leader, &quorum_replica::id);
+  return leader == quorum.voters.end() ? -1 : leader->last_fetch_ms;
+}
+
+// Of the voters: those that have asked the leader lately.
+std::size_t in_touch(const client::quorum_description& quorum) {
+  return static_cast<std::size_t>(std::ranges::count_if(quorum.voters, [now = leaders_clock(quorum)](const auto& voter) {
+    return voter.last_fetch_ms >= 0 && now - voter.last_fetch_ms <= out_of_touch_ms;
+  }));
+}
+
+std::string number_or_unknown(std::int64_t number) { return number < 0 ? "unknown" : std::to_string(number); }
+
 std::string dumped(const json& value, int indent) { return value.dump(indent, ' ', false, json::error_handler_t::replace) + '\n'; }
 
 } // namespace
@@ -66,6 +125,121 @@ std::string cluster_json(const client::cluster_description& cluster, const std::
     one["error"] = error_of(software);
     whole["nodes"].push_back(std::move(one));
   }
+  return dumped(whole, 2);
+}
+
+bool cluster_status::is_healthy() const {
+  return cluster.controller != no_node && quorum && in_touch(*quorum) == quorum->voters.size() && down_of(brokers).empty() &&
+         health.unavailable + health.under_replicated + health.under_min_isr == 0;
+}
+
+std::string status_text(const cluster_status& status) {
+  const auto down = down_of(status.brokers);
+  std::string who;
+  for (const auto id : down)
+    who += (who.empty() ? ": " : ", ") + std::to_string(id);
+  std::string out = "Cluster:     " + status.cluster.cluster_id + (status.is_healthy() ? ", healthy" : ", NOT healthy") + '\n';
+  out += "Brokers:     " + std::to_string(status.brokers.size()) + " registered, " + std::to_string(down.size()) + " down" + who + '\n';
+  if (status.quorum)
+    out += "Quorum:      led by " + std::to_string(status.quorum->leader) + " in epoch " + std::to_string(status.quorum->leader_epoch) + ", " +
+           std::to_string(in_touch(*status.quorum)) + " of " + std::to_string(status.quorum->voters.size()) +
+           " voters in touch, committed up to offset " + number_or_unknown(status.quorum->high_watermark) + '\n';
+  else
+    out += "Quorum:      " + status.quorum.error().to_string() + '\n';
+  const auto& health = status.health;
+  out += "Partitions:  " + std::to_string(health.partitions) + " of " + std::to_string(health.topics) + " topics\n" +
+         "             " + std::to_string(health.unavailable) + " unavailable (nobody leads them)\n" +
+         "             " + std::to_string(health.under_min_isr) + " under min.insync.replicas (acks=all is refused)\n" +
+         "             " + std::to_string(health.under_replicated) + " under-replicated\n" +
+         "             " + std::to_string(health.led_by_another) + " led by another than the preferred replica\n";
+  return out;
+}
+
+std::string status_json(const cluster_status& status) {
+  json whole{{"cluster_id", status.cluster.cluster_id}, {"healthy", status.is_healthy()}, {"controller", status.cluster.controller}};
+  whole["brokers"] = {{"registered", status.brokers.size()}, {"down", down_of(status.brokers)}};
+  if (status.quorum)
+    whole["quorum"] = {{"leader", status.quorum->leader},
+                       {"epoch", status.quorum->leader_epoch},
+                       {"voters", status.quorum->voters.size()},
+                       {"in_touch", in_touch(*status.quorum)},
+                       {"high_watermark", status.quorum->high_watermark}};
+  else
+    whole["quorum"] = {{"error", status.quorum.error().to_string()}};
+  const auto& health = status.health;
+  whole["topics"] = health.topics;
+  whole["partitions"] = {{"all", health.partitions},
+                         {"unavailable", health.unavailable},
+                         {"under_min_isr", health.under_min_isr},
+                         {"under_replicated", health.under_replicated},
+                         {"led_by_another", health.led_by_another}};
+  return dumped(whole, 2);
+}
+
+std::string brokers_text(const std::vector<client::broker_description>& brokers, const std::vector<client::topic_description>& topics) {
+  std::string out;
+  for (const auto& broker : brokers) {
+    const auto counts = count_replicas(broker.node.id, topics);
+    out += begin_line(broker.node) + "\tRack: " + broker.node.rack + "\tState: " + state_of(broker) + "\tLeads: " + std::to_string(counts.leads) +
+           "\tReplicas: " + std::to_string(counts.holds) + "\tInSync: " + std::to_string(counts.in_sync) +
+           "\tBrokerEpoch: " + std::to_string(broker.broker_epoch) + '\n';
+  }
+  return out;
+}
+
+std::string brokers_json(const std::vector<client::broker_description>& brokers, const std::vector<client::topic_description>& topics) {
+  auto all = json::array();
+  for (const auto& broker : brokers) {
+    const auto counts = count_replicas(broker.node.id, topics);
+    auto one = begin_json(broker.node);
+    one["state"] = state_of(broker);
+    one["leads"] = counts.leads;
+    one["replicas"] = counts.holds;
+    one["in_sync"] = counts.in_sync;
+    one["broker_epoch"] = broker.broker_epoch;
+    all.push_back(std::move(one));
+  }
+  return dumped(all, 2);
+}
+
+std::string quorum_text(const client::quorum_description& quorum) {
+  const auto end = end_of(quorum);
+  const auto now = leaders_clock(quorum);
+  std::string out = "Leader: " + std::to_string(quorum.leader) + "\tEpoch: " + std::to_string(quorum.leader_epoch) +
+                    "\tHighWatermark: " + number_or_unknown(quorum.high_watermark) + '\n';
+  const auto ago = [now](std::int64_t at_ms) { return at_ms < 0 || now < 0 ? "never" : std::to_string(std::max<std::int64_t>(now - at_ms, 0)) + " ms ago"; };
+  const auto line = [&](const quorum_replica& replica, const std::string& role) {
+    const client::broker where{replica.id, replica.host, replica.port, {}};
+    out += '\t' + begin_line(where) + "\tRole: " + role + "\tLogEndOffset: " + number_or_unknown(replica.log_end_offset) +
+           "\tLag: " + number_or_unknown(lag_of(replica, end)) + "\tLastFetch: " + ago(replica.last_fetch_ms) +
+           "\tLastCaughtUp: " + ago(replica.last_caught_up_ms) + "\tDirectory: " + replica.directory_id.to_string() + '\n';
+  };
+  for (const auto& voter : quorum.voters)
+    line(voter, voter.id == quorum.leader ? "leader" : "follower");
+  for (const auto& observer : quorum.observers)
+    line(observer, "observer");
+  return out;
+}
+
+std::string quorum_json(const client::quorum_description& quorum) {
+  const auto end = end_of(quorum);
+  json whole{{"leader", quorum.leader}, {"epoch", quorum.leader_epoch}, {"high_watermark", quorum.high_watermark}};
+  whole["replicas"] = json::array();
+  const auto add = [&](const quorum_replica& replica, const char* role) {
+    whole["replicas"].push_back({{"node", replica.id},
+                                 {"role", role},
+                                 {"host", replica.host},
+                                 {"port", replica.port},
+                                 {"directory_id", replica.directory_id.to_string()},
+                                 {"log_end_offset", replica.log_end_offset},
+                                 {"lag", lag_of(replica, end)},
+                                 {"last_fetch_ms", replica.last_fetch_ms},
+                                 {"last_caught_up_ms", replica.last_caught_up_ms}});
+  };
+  for (const auto& voter : quorum.voters)
+    add(voter, voter.id == quorum.leader ? "leader" : "follower");
+  for (const auto& observer : quorum.observers)
+    add(observer, "observer");
   return dumped(whole, 2);
 }
 

@@ -21,6 +21,8 @@ void add_offsets(CLI::App& app, action& chosen);
 void add_config(CLI::App& app, action& chosen);
 void add_log(CLI::App& app, action& chosen);
 void add_cluster(CLI::App& app, action& chosen);
+void add_cluster_demo(CLI::App& group, action& chosen); // of `cafka cluster`
+void add_quorum(CLI::App& app, action& chosen);
 void add_perf(CLI::App& app, action& chosen);
 
 struct connect_options {

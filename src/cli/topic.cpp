@@ -1,6 +1,7 @@
-// `cafka topic create|list|describe|alter|delete|delete-records`.
+// `cafka topic create|list|describe|alter|elect|delete|delete-records`.
 #include "cli/command.hpp"
 #include "cli/output.hpp"
+#include "cli/partition_health.hpp"
 #include "cli/topic_text.hpp"
 
 #include <charconv>
@@ -23,6 +24,10 @@ struct options {
   bool tolerant = false; // --if-exists, --if-not-exists
   bool dry_run = false;
   bool json = false;
+  partition_filter only; // describe
+  std::vector<std::int32_t> chosen_partitions; // elect; none: all
+  bool all_topics = false;
+  bool unclean = false;
 };
 
 template <class Run>
@@ -121,7 +126,9 @@ int describe(const options& given) {
         code = report("topic " + detail.name + ": " + explain(detail.topic.error()));
     }
     output out;
-    out.write(given.json ? topics_json(found) : topics_text(found));
+    if (given.only.any())
+      keep_matching(found, given.only);
+    out.write(given.json ? topics_json(found) : topics_text(found, !given.only.any()));
     return out.flush() ? code : out.failure_code();
   });
 }
@@ -235,6 +242,54 @@ int delete_records(const options& given) {
   });
 }
 
+// Of the named topics, or of all; those of --partition only.
+result<std::vector<topic_partition>> partitions_to_elect(admin& administrator, const options& given) {
+  const auto details = administrator.describe_topics(given.names);
+  if (!details)
+    return tl::unexpected(details.error());
+  std::vector<topic_partition> partitions;
+  for (const auto& detail : *details) {
+    if (!detail.topic)
+      return fail(detail.topic.error().code, "topic " + detail.name + ": " + detail.topic.error().detail);
+    if (!given.chosen_partitions.empty())
+      for (const auto number : given.chosen_partitions)
+        partitions.push_back({detail.name, number}); // the controller says if there is none
+    else
+      for (const auto& partition : detail.topic->partitions)
+        partitions.push_back({detail.name, partition.partition});
+  }
+  return partitions;
+}
+
+int elect(const options& given) {
+  if (given.names.empty() != given.all_topics)
+    return report(given.all_topics ? "topic elect: either topics or --all" : "topic elect: expected topics, or --all", usage);
+  return with_admin(given.connect, [&](admin& administrator) {
+    auto partitions = partitions_to_elect(administrator, given);
+    if (!partitions)
+      return report(partitions.error());
+    if (partitions->empty())
+      return static_cast<int>(success);
+    const auto kind = given.unclean ? client::election_kind::unclean : client::election_kind::preferred;
+    const auto outcomes = administrator.elect_leaders(kind, std::move(*partitions));
+    if (!outcomes)
+      return report(outcomes.error());
+    int code = success;
+    std::size_t needed_none = 0;
+    for (const auto& [where, outcome] : *outcomes) {
+      if (outcome)
+        std::printf("Elected a leader of %s.\n", where.to_string().c_str());
+      else if (outcome.error().code == errc::election_not_needed)
+        ++needed_none;
+      else
+        code = report(where.to_string() + ": " + explain(outcome.error()));
+    }
+    if (needed_none > 0)
+      std::printf("%zu partitions needed no election.\n", needed_none);
+    return code;
+  });
+}
+
 using runner = int (*)(const options&);
 
 CLI::App* add_command(CLI::App& group, action& chosen, const std::shared_ptr<options>& given, const char* name, const char* what,
@@ -275,6 +330,20 @@ void add_changing(CLI::App& group, action& chosen, const std::shared_ptr<options
       ->type_name("KEY");
   alter_command->add_flag("--dry-run", given->dry_run, "check everything, change nothing");
 
+  auto* elect_command = add_command(group, chosen, given, "elect", "Have leaders elected: the preferred ones, or whoever is there",
+                                    "  cafka topic elect greetings --partition 0\n"
+                                    "  cafka topic elect --all\n"
+                                    "  cafka topic elect greetings --unclean    # where no replica in sync is left, and none will come back",
+                                    elect);
+  elect_command->add_option("TOPIC", given->names, "names");
+  elect_command->add_flag("--all", given->all_topics, "of all topics");
+  elect_command->add_option("--partition", given->chosen_partitions, "of the topics, only these; may be repeated")
+      ->take_all()
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("NUMBER");
+  elect_command->add_flag("--unclean", given->unclean,
+                          "where nobody leads: a replica that is up but was not in sync. Acknowledged records that it does not have are lost");
+
   auto* delete_command =
       add_command(group, chosen, given, "delete", "Delete topics and their records", "  cafka topic delete greetings", remove);
   delete_command->add_option("TOPIC", given->names, "names")->required();
@@ -301,10 +370,15 @@ void add_topic(CLI::App& app, action& chosen) {
   list_command->add_flag("--json", given->json, "as JSON, with partitions");
 
   auto* describe_command = add_command(*group, chosen, given, "describe", "Show partitions, leaders, replicas and configs",
-                                       "  cafka topic describe\n  cafka topic describe greetings --json", describe);
+                                       "  cafka topic describe\n  cafka topic describe greetings --json\n"
+                                       "  cafka topic describe --under-replicated --unavailable    # either of them", describe);
   describe_command->add_option("TOPIC", given->names, "names; default: all topics");
   describe_command->add_flag("--if-exists", given->tolerant, "a missing topic is no failure");
   describe_command->add_flag("--json", given->json, "as JSON");
+  describe_command->add_flag("--under-replicated", given->only.under_replicated, "only partitions of which a replica is not in sync");
+  describe_command->add_flag("--unavailable", given->only.unavailable, "only partitions that nobody leads");
+  describe_command->add_flag("--under-min-isr", given->only.under_min_isr,
+                             "only partitions with fewer in sync than min.insync.replicas: they refuse acks=all");
 }
 
 } // namespace cafka::cli

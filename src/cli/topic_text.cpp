@@ -20,13 +20,14 @@ std::size_t replication_factor(const client::topic_description& topic) {
 
 } // namespace
 
-std::string topics_text(const std::vector<client::topic_description>& topics) {
+std::string topics_text(const std::vector<client::topic_description>& topics, bool with_headings) {
   std::string out;
   for (const auto& topic : topics) {
     std::string configs;
     for (const auto& [key, value] : topic.configs)
       configs += (configs.empty() ? "" : ",") + key + '=' + value;
-    out += "Topic: " + topic.name + "\tTopicId: " + topic.topic_id.to_string() +
+    if (with_headings)
+      out += "Topic: " + topic.name + "\tTopicId: " + topic.topic_id.to_string() +
            "\tPartitionCount: " + std::to_string(topic.partitions.size()) +
            "\tReplicationFactor: " + std::to_string(replication_factor(topic)) + "\tConfigs: " + configs + '\n';
     for (const auto& partition : topic.partitions)
@@ -47,6 +48,8 @@ std::string topics_json(const std::vector<client::topic_description>& topics) {
     one["internal"] = topic.internal;
     one["replication_factor"] = replication_factor(topic);
     one["configs"] = topic.configs;
+    if (topic.min_insync_replicas > 0)
+      one["min_insync_replicas"] = topic.min_insync_replicas;
     one["partitions"] = nlohmann::ordered_json::array();
     for (const auto& partition : topic.partitions)
       one["partitions"].push_back({{"partition", partition.partition},

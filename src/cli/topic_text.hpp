@@ -7,7 +7,8 @@
 
 namespace cafka::cli {
 
-std::string topics_text(const std::vector<client::topic_description>& topics);
+// A line for each topic, unless `with_headings` is false, and one for each partition.
+std::string topics_text(const std::vector<client::topic_description>& topics, bool with_headings = true);
 // One array; ends with a line feed.
 std::string topics_json(const std::vector<client::topic_description>& topics);
 

@@ -19,7 +19,7 @@ bool is_misrouted(const native::ResponseHeader& answer) {
   };
   return answer.error().code() == static_cast<std::int32_t>(errc::not_controller) || refused(answer.create_topics().topics()) ||
          refused(answer.delete_topics().topics()) || refused(answer.create_partitions().topics()) ||
-         refused(answer.alter_configs().outcomes());
+         refused(answer.alter_configs().outcomes()) || refused(answer.elect_leaders().outcomes());
 }
 
 enum class call_kind { question, change };
@@ -190,6 +190,7 @@ asio::awaitable<result<std::vector<topic_details>>> describe_topics_on(std::shar
     details.topic = description_of(one.topic());
     for (const auto& config : one.configs())
       details.topic->configs.insert_or_assign(config.name(), config.value());
+    details.topic->min_insync_replicas = one.min_insync_replicas();
   }
   if (names.empty())
     std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
@@ -316,6 +317,62 @@ asio::awaitable<result<cluster_description>> describe_cluster_on(std::shared_ptr
   co_return on->description();
 }
 
+asio::awaitable<result<std::vector<broker_description>>> describe_brokers_on(std::shared_ptr<core> on) {
+  native::RequestHeader header;
+  header.mutable_describe_brokers();
+  const auto answer = co_await call(std::move(on), std::move(header), call_kind::question);
+  if (!answer)
+    co_return tl::unexpected(answer.error());
+  std::vector<broker_description> all;
+  for (const auto& one : answer->describe_brokers().brokers()) {
+    const auto& node = one.broker();
+    all.push_back({{node.node_id(), node.host(), static_cast<std::uint16_t>(node.port()), node.rack()},
+                   one.fenced(),
+                   one.in_controlled_shutdown(),
+                   one.broker_epoch()});
+  }
+  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.node.id < b.node.id; });
+  co_return all;
+}
+
+asio::awaitable<result<std::vector<election_outcome>>> elect_leaders_on(std::shared_ptr<core> on, election_kind kind,
+                                                                        std::vector<topic_partition> partitions) {
+  native::RequestHeader header;
+  header.mutable_elect_leaders()->set_type(static_cast<std::int32_t>(kind));
+  for (auto& one : partitions) {
+    auto* partition = header.mutable_elect_leaders()->add_partitions();
+    partition->set_topic(std::move(one.topic));
+    partition->set_partition(one.partition);
+  }
+  const auto answer = co_await call(std::move(on), std::move(header), call_kind::change);
+  if (!answer)
+    co_return tl::unexpected(answer.error());
+  std::vector<election_outcome> all;
+  for (const auto& one : answer->elect_leaders().outcomes())
+    all.push_back({{one.topic(), one.partition()}, to_result(one.error())});
+  co_return all;
+}
+
+template <class Replicas>
+std::vector<quorum_description::replica> quorum_replicas_of(const Replicas& from) {
+  std::vector<quorum_description::replica> all;
+  for (const auto& one : from)
+    all.push_back({one.node_id(), from_wire(one.directory_id()), one.log_end_offset(), one.last_fetch_ms(), one.last_caught_up_ms(),
+                   one.host(), static_cast<std::uint16_t>(one.port())});
+  return all;
+}
+
+asio::awaitable<result<quorum_description>> describe_quorum_on(std::shared_ptr<core> on) {
+  native::RequestHeader header;
+  header.mutable_describe_quorum();
+  const auto answer = co_await call(std::move(on), std::move(header), call_kind::question);
+  if (!answer)
+    co_return tl::unexpected(answer.error());
+  const auto& told = answer->describe_quorum();
+  co_return quorum_description{told.leader_id(), told.leader_epoch(), told.high_watermark(), quorum_replicas_of(told.voters()),
+                               quorum_replicas_of(told.observers())};
+}
+
 // One node's, into `all`.
 asio::awaitable<result<void>> describe_log_dirs_of(std::shared_ptr<core> on, node_id node, steady_clock::time_point deadline,
                                                    std::vector<log_directory>& all) {
@@ -397,6 +454,16 @@ void admin::start_describe_log_dirs(const shared& on, completion<std::vector<log
 void admin::start_describe_cluster(const shared& on, completion<cluster_description> handler) {
   run_operation<cluster_description>(on, describe_cluster_on(on), std::move(handler));
 }
+void admin::start_describe_brokers(const shared& on, completion<std::vector<broker_description>> handler) {
+  run_operation<std::vector<broker_description>>(on, describe_brokers_on(on), std::move(handler));
+}
+void admin::start_elect_leaders(const shared& on, election_kind kind, std::vector<topic_partition> partitions,
+                                completion<std::vector<election_outcome>> handler) {
+  run_operation<std::vector<election_outcome>>(on, elect_leaders_on(on, kind, std::move(partitions)), std::move(handler));
+}
+void admin::start_describe_quorum(const shared& on, completion<quorum_description> handler) {
+  run_operation<quorum_description>(on, describe_quorum_on(on), std::move(handler));
+}
 void admin::start_describe_nodes(const shared& on, std::vector<node_id> nodes, completion<std::vector<node_description>> handler) {
   run_operation<std::vector<node_description>>(on, describe_nodes_on(on, std::move(nodes)), std::move(handler));
 }
@@ -444,6 +511,16 @@ result<std::vector<log_directory>> admin::describe_log_dirs() {
 }
 result<cluster_description> admin::describe_cluster() {
   return block_on<cluster_description>(*core_, [&](auto handler) { start_describe_cluster(core_, std::move(handler)); });
+}
+result<std::vector<broker_description>> admin::describe_brokers() {
+  return block_on<std::vector<broker_description>>(*core_, [&](auto handler) { start_describe_brokers(core_, std::move(handler)); });
+}
+result<std::vector<election_outcome>> admin::elect_leaders(election_kind kind, std::vector<topic_partition> partitions) {
+  return block_on<std::vector<election_outcome>>(
+      *core_, [&](auto handler) { start_elect_leaders(core_, kind, std::move(partitions), std::move(handler)); });
+}
+result<quorum_description> admin::describe_quorum() {
+  return block_on<quorum_description>(*core_, [&](auto handler) { start_describe_quorum(core_, std::move(handler)); });
 }
 result<std::vector<node_description>> admin::describe_nodes(std::vector<node_id> nodes) {
   return block_on<std::vector<node_description>>(*core_,

@@ -121,6 +121,42 @@ struct node_apis {
   result<api_list> served = {}; // or why the node could not be asked
 };
 
+enum class election_kind : std::int8_t {
+  preferred = 0, // the first replica, if it is in sync
+  unclean = 1,   // where nobody in sync can lead: any replica that is there, with the loss of what it does not have
+};
+
+struct election_outcome {
+  topic_partition where = {};
+  result<void> outcome = {}; // election_not_needed: nothing was wrong
+};
+
+// The voters of the metadata log and those who only follow it, as their leader sees them.
+struct quorum_description {
+  struct replica {
+    node_id id = no_node;
+    uuid directory_id = {};
+    std::int64_t log_end_offset = -1;    // −1: it has not fetched from this leader
+    std::int64_t last_fetch_ms = -1;     // since the epoch, by the leader's clock; −1: never
+    std::int64_t last_caught_up_ms = -1; // when it last had all that the leader has; −1: never
+    std::string host = {};               // empty: the configuration does not say
+    std::uint16_t port = 0;
+  };
+  node_id leader = no_node;
+  std::int32_t leader_epoch = -1;
+  std::int64_t high_watermark = -1; // −1: not known yet
+  std::vector<replica> voters = {};
+  std::vector<replica> observers = {};
+};
+
+// A broker that is registered, up or not.
+struct broker_description {
+  broker node = {};
+  bool fenced = false; // it takes no part: down, or on its way up or down
+  bool in_controlled_shutdown = false;
+  std::int64_t broker_epoch = -1; // offset of its registration in the metadata log
+};
+
 struct offset_query {
   topic_partition where = {};
   // earliest, latest, timestamp, or max_timestamp below.
@@ -226,6 +262,26 @@ public:
   }
   result<cluster_description> describe_cluster();
 
+  // Every broker that is registered, by id, those that are down too.
+  template <class CompletionToken>
+  auto async_describe_brokers(CompletionToken&& token) {
+    return initiate<std::vector<broker_description>>(&admin::start_describe_brokers, token);
+  }
+  result<std::vector<broker_description>> describe_brokers();
+
+  // Answered when the new leaders are decided on.
+  template <class CompletionToken>
+  auto async_elect_leaders(election_kind kind, std::vector<topic_partition> partitions, CompletionToken&& token) {
+    return initiate<std::vector<election_outcome>>(&admin::start_elect_leaders, token, kind, std::move(partitions));
+  }
+  result<std::vector<election_outcome>> elect_leaders(election_kind kind, std::vector<topic_partition> partitions);
+
+  template <class CompletionToken>
+  auto async_describe_quorum(CompletionToken&& token) {
+    return initiate<quorum_description>(&admin::start_describe_quorum, token);
+  }
+  result<quorum_description> describe_quorum();
+
   // The log directories of every node.
   template <class CompletionToken>
   auto async_describe_log_dirs(CompletionToken&& token) {
@@ -268,6 +324,9 @@ private:
   static void start_delete_records(const shared&, std::vector<records_to_delete>, completion<std::vector<deleted_records>>);
   static void start_describe_log_dirs(const shared&, completion<std::vector<log_directory>>);
   static void start_describe_cluster(const shared&, completion<cluster_description>);
+  static void start_describe_brokers(const shared&, completion<std::vector<broker_description>>);
+  static void start_elect_leaders(const shared&, election_kind, std::vector<topic_partition>, completion<std::vector<election_outcome>>);
+  static void start_describe_quorum(const shared&, completion<quorum_description>);
   static void start_describe_nodes(const shared&, std::vector<node_id>, completion<std::vector<node_description>>);
   static void start_describe_apis(const shared&, std::vector<node_id>, completion<std::vector<node_apis>>);
 

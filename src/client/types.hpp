@@ -123,6 +123,7 @@ struct topic_description {
   bool internal = false;
   std::vector<partition_description> partitions = {}; // by number: partitions[i].partition == i
   std::map<std::string, std::string> configs = {};    // what was set on the topic itself; only describe_topics fills it
+  std::int32_t min_insync_replicas = 0;               // that holds for it; 0: not told. Only describe_topics fills it
 };
 
 struct cluster_description {

@@ -32,7 +32,7 @@ quorum::quorum(quorum_config config, quorum_state memory, log_summary log, prng 
       snapshot_(log.snapshot) {
   for (const auto& voter : config_.voters)
     if (voter.id != config_.self.id)
-      peers_[voter.id].seen.voter = voter;
+      peers_[voter.id].seen.replica = voter;
   if (snapshot_) // what a snapshot holds was committed
     high_watermark_ = snapshot_->end_offset;
   deadline_ms_ = now_ms;
@@ -257,7 +257,8 @@ void quorum::become_leader(std::int64_t now_ms, effects& out) {
   epoch_start_offset_ = log_end_offset_;
   serving_ = false;
   for (auto& [id, known] : peers_)
-    known = peer{.seen = {.voter = known.seen.voter}};
+    known = peer{.seen = {.replica = known.seen.replica}};
+  observers_.clear();
   out.became_leader = true;
   out.append_leader_change = std::move(change);
   send_to_unanswered(now_ms, out);
@@ -273,7 +274,7 @@ void quorum::become_resigned(std::int64_t now_ms, effects& out) {
                    [](const peer* a, const peer* b) { return a->seen.log_end_offset > b->seen.log_end_offset; });
   end_epoch_request request{epoch(), config_.self.id, {}};
   for (const auto* known : order)
-    request.preferred_successors.push_back(known->seen.voter);
+    request.preferred_successors.push_back(known->seen.replica);
   leave_role(out);
   role_ = role::resigned;
   for (const auto& [id, fetch] : std::exchange(parked_, {}))
@@ -332,11 +333,20 @@ bool quorum::majority_contact_since(std::int64_t since_ms) const noexcept {
   return role_ == role::leader && serving_ && by_majority(INT64_MAX, &peer::confirmed_ms) >= since_ms;
 }
 
-std::vector<quorum::voter_progress> quorum::progress() const {
-  std::vector<voter_progress> all;
+std::vector<quorum::replica_progress> quorum::progress() const {
+  std::vector<replica_progress> all;
   if (role_ == role::leader)
     for (const auto& [id, known] : peers_)
       all.push_back(known.seen);
+  return all;
+}
+
+std::vector<quorum::replica_progress> quorum::observers(std::int64_t now_ms) const {
+  std::vector<replica_progress> all;
+  if (role_ == role::leader)
+    for (const auto& [id, seen] : observers_)
+      if (now_ms - seen.last_fetch_ms <= observer_session_ms)
+        all.push_back(seen);
   return all;
 }
 

@@ -116,14 +116,17 @@ public:
   // Relies on links that keep the order of messages.
   [[nodiscard]] bool majority_contact_since(std::int64_t since_ms) const noexcept;
 
-  struct voter_progress {
-    replica_key voter;
+  struct replica_progress {
+    replica_key replica;
     std::int64_t log_end_offset = -1; // −1: has not fetched in this epoch
     std::int64_t last_fetch_ms = -1;
     std::int64_t last_caught_up_ms = -1;
   };
   // Leader only: of each other voter (DescribeQuorum).
-  [[nodiscard]] std::vector<voter_progress> progress() const;
+  [[nodiscard]] std::vector<replica_progress> progress() const;
+  // Leader only: of those who fetch without a vote and did so within observer_session_ms.
+  [[nodiscard]] std::vector<replica_progress> observers(std::int64_t now_ms) const;
+  static constexpr std::int64_t observer_session_ms = 300'000; // as Kafka's
 
   [[nodiscard]] std::optional<std::string> check_invariants() const;
 
@@ -133,7 +136,7 @@ private:
     std::int64_t deadline_ms = 0;
   };
   struct peer {
-    voter_progress seen;
+    replica_progress seen;
     bool answered = false; // this round of votes, or the begin of this epoch
     bool granted = false;
     std::int64_t next_send_ms = 0;
@@ -157,6 +160,7 @@ private:
   void on(node_id from, const fetch_response& response, std::int64_t now_ms, effects& out);
   void cut_to(const log_position& diverging, effects& out);
   void send_fetch(std::int64_t now_ms, effects& out);
+  void note_observer(node_id from, const fetch_request& request, bool placed, std::int64_t now_ms);
   void answer(node_id to, const fetch_request& request, std::int64_t now_ms, effects& out);
   void refuse(node_id to, const fetch_request& request, effects& out) const;
   void release_parked(std::int64_t now_ms, effects& out);
@@ -200,6 +204,7 @@ private:
   std::int64_t epoch_start_offset_ = -1;
   bool serving_ = false;
   std::map<node_id, parked_fetch> parked_; // one per replica, at most max_parked
+  std::map<node_id, replica_progress> observers_; // of this leader; at most max_parked
   // follower
   std::int64_t last_leader_contact_ms_ = INT64_MIN / 2;
   bool leader_link_lost_ = false;

@@ -66,7 +66,7 @@ void quorum::on(node_id from, const fetch_request& request, std::int64_t now_ms,
   const bool placed = place_in_log(request, ignored);
   // A voter's node on another disk is not that voter: it may read, it does not count.
   const auto known = peers_.find(from);
-  if (known != peers_.end() && known->second.seen.voter.matches(request.replica)) {
+  if (known != peers_.end() && known->second.seen.replica.matches(request.replica)) {
     auto& voter = known->second;
     voter.answered = true;
     voter.confirmed_ms = voter.last_answer_ms;
@@ -77,12 +77,32 @@ void quorum::on(node_id from, const fetch_request& request, std::int64_t now_ms,
         voter.seen.last_caught_up_ms = now_ms;
       advance_high_watermark(now_ms, out);
     }
+  } else {
+    note_observer(from, request, placed, now_ms);
   }
   const bool nothing_new = placed && request.fetch_offset >= log_end_offset_ && request.high_watermark >= high_watermark_;
   if (nothing_new && (parked_.size() < config_.max_parked || parked_.contains(from)))
     parked_[from] = {request, now_ms + config_.max_park_ms};
   else
     answer(from, request, now_ms, out);
+}
+
+// For people to see: nothing depends on it.
+void quorum::note_observer(node_id from, const fetch_request& request, bool placed, std::int64_t now_ms) {
+  if (observers_.size() >= config_.max_parked && !observers_.contains(from)) {
+    std::erase_if(observers_, [&](const auto& each) { return now_ms - each.second.last_fetch_ms > observer_session_ms; });
+    if (observers_.size() >= config_.max_parked)
+      return;
+  }
+  auto& seen = observers_[from];
+  if (seen.replica != request.replica)
+    seen = {request.replica};
+  seen.last_fetch_ms = now_ms;
+  if (!placed)
+    return;
+  seen.log_end_offset = request.fetch_offset;
+  if (request.fetch_offset >= log_end_offset_)
+    seen.last_caught_up_ms = now_ms;
 }
 
 void quorum::release_parked(std::int64_t now_ms, effects& out) {

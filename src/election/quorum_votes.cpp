@@ -23,9 +23,9 @@ void quorum::send_to_unanswered(std::int64_t now_ms, effects& out) {
       continue;
     known.next_send_ms = now_ms + config_.retry_ms;
     if (role_ == role::leader)
-      out.messages.push_back({id, begin_epoch_request{epoch(), config_.self.id, known.seen.voter}});
+      out.messages.push_back({id, begin_epoch_request{epoch(), config_.self.id, known.seen.replica}});
     else
-      out.messages.push_back({id, vote_request{epoch(), config_.self, known.seen.voter, last(), role_ == role::prospective}});
+      out.messages.push_back({id, vote_request{epoch(), config_.self, known.seen.replica, last(), role_ == role::prospective}});
   }
 }
 

@@ -71,6 +71,9 @@ void native_session::dispatch(const request_header& request, std::shared_ptr<fra
   case wire::RequestHeader::kDescribeConfigs: return describe_configs(request, to);
   case wire::RequestHeader::kDescribeLogDirs: return describe_log_dirs(to);
   case wire::RequestHeader::kDescribeApis: return describe_apis(to);
+  case wire::RequestHeader::kElectLeaders: return elect_leaders(request, to);
+  case wire::RequestHeader::kDescribeQuorum: return describe_quorum(to);
+  case wire::RequestHeader::kDescribeBrokers: return describe_brokers(to);
   case wire::RequestHeader::kProduce:
   case wire::RequestHeader::kFetch:
   case wire::RequestHeader::REQUEST_NOT_SET: break;

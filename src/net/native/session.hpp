@@ -72,6 +72,9 @@ private:
   void describe_configs(const request_header& request, const call& to);
   void describe_log_dirs(const call& to);
   void describe_apis(const call& to);
+  void elect_leaders(const request_header& request, const call& to);
+  void describe_quorum(const call& to);
+  void describe_brokers(const call& to);
 
   node_context with_;
   bool greeted_ = false;

@@ -5,6 +5,7 @@
 #include "net/native/wire.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <limits>
 
 namespace cafka::net::native {
@@ -35,6 +36,14 @@ void describe_topic(wire::TopicMetadata& to, const topic_image& topic) {
     if (partition.leader == no_node)
       set_error(each, errc::leader_not_available, {});
   }
+}
+
+std::int32_t min_insync_replicas_of(const std::vector<metadata::config_entry>& entries) {
+  std::int32_t number = 0;
+  const auto found = std::ranges::find(entries, "min.insync.replicas", &metadata::config_entry::key);
+  if (found != entries.end() && found->value)
+    std::from_chars(found->value->data(), found->value->data() + found->value->size(), number);
+  return number;
 }
 
 void describe_unknown(wire::TopicMetadata& to, const std::string& name) {
@@ -124,6 +133,7 @@ void native_session::describe_topics(const request_header& request, const call& 
         config.set_name(name);
         config.set_value(value);
       }
+      each.set_min_insync_replicas(min_insync_replicas_of(with_.node.topic_configs(configs)));
     };
     if (asked.topics().empty())
       for (const auto& [name, topic] : image->topics())
