@@ -52,7 +52,8 @@ public:
   connection(const connection&) = delete;
   connection& operator=(const connection&) = delete;
 
-  // Until every partition of the topic has a leader; asking for a topic creates it.
+  // Until every partition of the topic has a leader that acts as one; asking for a topic creates it. Kafka names a leader some time before it
+  // is one: until then it says NOT_LEADER_OR_FOLLOWER.
   void await_topic() {
     for (int tries = 0; tries < 200; ++tries, usleep(50'000)) {
       kafka::metadata_request request;
@@ -60,8 +61,9 @@ public:
       const auto response = ask<kafka::metadata_response>(request, metadata_version);
       const auto& found = response.topics.at(0);
       if (found.error_code == 0 && static_cast<long>(found.partitions.size()) >= partitions_ &&
-          std::all_of(found.partitions.begin(), found.partitions.end(),
-                      [](const auto& p) { return p.error_code == 0 && p.leader_id >= 0; }))
+          std::all_of(found.partitions.begin(), found.partitions.end(), [&](const auto& p) {
+            return p.error_code == 0 && p.leader_id >= 0 && ask_earliest(p.partition_index).error_code == 0;
+          }))
         return;
     }
     refused("the topic has not come up within 10 s", 0);
@@ -164,11 +166,15 @@ private:
     return response;
   }
 
-  std::int64_t earliest() {
+  kafka::list_offsets_response::partition ask_earliest(std::int32_t partition) {
     kafka::list_offsets_request request;
     request.replica_id = -1;
-    request.topics.push_back({topic_, {{partition_, -1, -2}}});
-    const auto found = ask<kafka::list_offsets_response>(request, list_offsets_version).topics.at(0).partitions.at(0);
+    request.topics.push_back({topic_, {{partition, -1, -2}}});
+    return ask<kafka::list_offsets_response>(request, list_offsets_version).topics.at(0).partitions.at(0);
+  }
+
+  std::int64_t earliest() {
+    const auto found = ask_earliest(partition_);
     if (found.error_code != 0)
       refused("list offsets", found.error_code);
     return found.offset;
