@@ -398,7 +398,8 @@ void metadata_keeper::return_preferred_leaders() {
   const auto image = with_->published->load();
   for (const auto& [name, topic] : image->topics())
     for (const auto& [number, partition] : topic->partitions)
-      if (const auto first = partition.replicas.front(); partition.leader != no_node && partition.leader != first && away.size() < at_once &&
+      if (const auto first = partition.replicas.front(); partition.leader != no_node && partition.leader != first &&
+                                                         away.size() < at_once &&
                                                          std::ranges::find(partition.isr, first) != partition.isr.end())
         away.push_back({name, number});
   if (away.empty())

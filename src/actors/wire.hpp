@@ -78,8 +78,7 @@ struct describe_quorum_call {
 };
 using controller_question =
     std::variant<create_topics_call, delete_topics_call, create_partitions_call, alter_configs_call, metadata::broker_registration_request,
-                 metadata::broker_heartbeat, alter_partition_call, elect_leaders_call, producer_ids_call,
-                 describe_quorum_call>;
+                 metadata::broker_heartbeat, alter_partition_call, elect_leaders_call, producer_ids_call, describe_quorum_call>;
 
 struct controller_call {
   origin from;
@@ -100,8 +99,7 @@ struct election_outcomes {
 };
 using controller_reply =
     std::variant<topic_outcomes, config_outcomes, metadata::broker_registration_outcome, metadata::broker_heartbeat_outcome,
-                 alter_partition_outcomes, election_outcomes, metadata::producer_id_block,
-                                      election::quorum_description>;
+                 alter_partition_outcomes, election_outcomes, metadata::producer_id_block, election::quorum_description>;
 
 struct controller_answer {
   errc code = errc::none; // none: `what` holds the outcomes; not_controller: nothing was done, ask who is

@@ -117,13 +117,14 @@ bool inspect(Inspector& f, quorum_description::replica& one) {
 }
 template <class Inspector>
 bool inspect(Inspector& f, quorum_description::address& one) {
-  return f.object(one).fields(f.field("id", one.id), f.field("listener", one.listener), f.field("host", one.host), f.field("port", one.port));
+  return f.object(one).fields(f.field("id", one.id), f.field("listener", one.listener), f.field("host", one.host),
+                              f.field("port", one.port));
 }
 template <class Inspector>
 bool inspect(Inspector& f, quorum_description& of) {
   return f.object(of).fields(f.field("leader", of.leader), f.field("leader_epoch", of.leader_epoch),
-                             f.field("high_watermark", of.high_watermark), f.field("voters", of.voters),
-                             f.field("observers", of.observers), f.field("addresses", of.addresses));
+                             f.field("high_watermark", of.high_watermark), f.field("voters", of.voters), f.field("observers", of.observers),
+                             f.field("addresses", of.addresses));
 }
 
 } // namespace cafka::election

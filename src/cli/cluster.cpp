@@ -98,15 +98,15 @@ void add_cluster(CLI::App& app, action& chosen) {
   group->require_subcommand(1);
 
   auto* status_command = group->add_subcommand("status", "Show at a glance whether all is well, and what is not");
-  status_command->footer(
-      "The exit code is 0 if all brokers are up, all voters of the quorum in touch and all replicas in sync; else 1.\n"
-      "Then look at `cafka cluster brokers`, `cafka quorum status` and `cafka topic describe --under-replicated`.\n\n"
-      "Examples:\n  cafka cluster status\n  until cafka cluster status > /dev/null; do sleep 1; done");
+  status_command->footer("The exit code is 0 if all brokers are up, all voters of the quorum in touch and all replicas in sync; else 1.\n"
+                         "Then look at `cafka cluster brokers`, `cafka quorum status` and `cafka topic describe --under-replicated`.\n\n"
+                         "Examples:\n  cafka cluster status\n  until cafka cluster status > /dev/null; do sleep 1; done");
   given->connect.add_to(*status_command);
   status_command->add_flag("--json", given->json, "as JSON");
   status_command->callback([&chosen, given] { chosen = [given] { return status(*given); }; });
 
-  auto* brokers_command = group->add_subcommand("brokers", "Show every registered broker: up, down or leaving, and what it leads and holds");
+  auto* brokers_command =
+      group->add_subcommand("brokers", "Show every registered broker: up, down or leaving, and what it leads and holds");
   brokers_command->footer("Examples:\n  cafka cluster brokers\n  cafka cluster brokers --json | jq '.[] | select(.state != \"up\").node'");
   given->connect.add_to(*brokers_command);
   brokers_command->add_flag("--json", given->json, "as JSON");

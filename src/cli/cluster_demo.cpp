@@ -4,10 +4,13 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+extern "C" {
+#include <sys/pidfd.h> // glibc 2.36 does not say so itself
+}
 
 #include <algorithm>
 #include <cerrno>
@@ -277,7 +280,8 @@ void add_cluster_demo(CLI::App& group, action& chosen) {
       "127.0.0.1 only. A node that is killed leaves the others running, and how to start it again is told. Ctrl-C stops all in order.\n\n"
       "Examples:\n  cafka cluster demo\n  cafka cluster demo --nodes 5 --data ./demo --port 29092");
   command->add_option("--nodes", given->nodes, "1, 3 or 5; default 3")->check(CLI::IsMember({1, 3, 5}));
-  command->add_option("--port", given->port, "of the first node, the others have the next ones; nodes talk on ports 10000 above. Default 9092")
+  command
+      ->add_option("--port", given->port, "of the first node, the others have the next ones; nodes talk on ports 10000 above. Default 9092")
       ->check(CLI::Range(1, 55'000));
   command->add_option("--data", given->data, "directory for data and logs, kept; default: a temporary one")->type_name("DIR");
   command->add_option("--override", given->overrides, "key=value for every node; may be repeated")->take_all()->type_name("KEY=VALUE");

@@ -141,17 +141,17 @@ std::string status_text(const cluster_status& status) {
   std::string out = "Cluster:     " + status.cluster.cluster_id + (status.is_healthy() ? ", healthy" : ", NOT healthy") + '\n';
   out += "Brokers:     " + std::to_string(status.brokers.size()) + " registered, " + std::to_string(down.size()) + " down" + who + '\n';
   if (status.quorum)
-    out += "Quorum:      led by " + std::to_string(status.quorum->leader) + " in epoch " + std::to_string(status.quorum->leader_epoch) + ", " +
-           std::to_string(in_touch(*status.quorum)) + " of " + std::to_string(status.quorum->voters.size()) +
+    out += "Quorum:      led by " + std::to_string(status.quorum->leader) + " in epoch " + std::to_string(status.quorum->leader_epoch) +
+           ", " + std::to_string(in_touch(*status.quorum)) + " of " + std::to_string(status.quorum->voters.size()) +
            " voters in touch, committed up to offset " + number_or_unknown(status.quorum->high_watermark) + '\n';
   else
     out += "Quorum:      " + status.quorum.error().to_string() + '\n';
   const auto& health = status.health;
-  out += "Partitions:  " + std::to_string(health.partitions) + " of " + std::to_string(health.topics) + " topics\n" +
-         "             " + std::to_string(health.unavailable) + " unavailable (nobody leads them)\n" +
-         "             " + std::to_string(health.under_min_isr) + " under min.insync.replicas (acks=all is refused)\n" +
-         "             " + std::to_string(health.under_replicated) + " under-replicated\n" +
-         "             " + std::to_string(health.led_by_another) + " led by another than the preferred replica\n";
+  out += "Partitions:  " + std::to_string(health.partitions) + " of " + std::to_string(health.topics) + " topics\n" + "             " +
+         std::to_string(health.unavailable) + " unavailable (nobody leads them)\n" + "             " +
+         std::to_string(health.under_min_isr) + " under min.insync.replicas (acks=all is refused)\n" + "             " +
+         std::to_string(health.under_replicated) + " under-replicated\n" + "             " + std::to_string(health.led_by_another) +
+         " led by another than the preferred replica\n";
   return out;
 }
 
@@ -180,9 +180,9 @@ std::string brokers_text(const std::vector<client::broker_description>& brokers,
   std::string out;
   for (const auto& broker : brokers) {
     const auto counts = count_replicas(broker.node.id, topics);
-    out += begin_line(broker.node) + "\tRack: " + broker.node.rack + "\tState: " + state_of(broker) + "\tLeads: " + std::to_string(counts.leads) +
-           "\tReplicas: " + std::to_string(counts.holds) + "\tInSync: " + std::to_string(counts.in_sync) +
-           "\tBrokerEpoch: " + std::to_string(broker.broker_epoch) + '\n';
+    out += begin_line(broker.node) + "\tRack: " + broker.node.rack + "\tState: " + state_of(broker) +
+           "\tLeads: " + std::to_string(counts.leads) + "\tReplicas: " + std::to_string(counts.holds) +
+           "\tInSync: " + std::to_string(counts.in_sync) + "\tBrokerEpoch: " + std::to_string(broker.broker_epoch) + '\n';
   }
   return out;
 }
@@ -207,7 +207,9 @@ std::string quorum_text(const client::quorum_description& quorum) {
   const auto now = leaders_clock(quorum);
   std::string out = "Leader: " + std::to_string(quorum.leader) + "\tEpoch: " + std::to_string(quorum.leader_epoch) +
                     "\tHighWatermark: " + number_or_unknown(quorum.high_watermark) + '\n';
-  const auto ago = [now](std::int64_t at_ms) { return at_ms < 0 || now < 0 ? "never" : std::to_string(std::max<std::int64_t>(now - at_ms, 0)) + " ms ago"; };
+  const auto ago = [now](std::int64_t at_ms) {
+    return at_ms < 0 || now < 0 ? "never" : std::to_string(std::max<std::int64_t>(now - at_ms, 0)) + " ms ago";
+  };
   const auto line = [&](const quorum_replica& replica, const std::string& role) {
     const client::broker where{replica.id, replica.host, replica.port, {}};
     out += '\t' + begin_line(where) + "\tRole: " + role + "\tLogEndOffset: " + number_or_unknown(replica.log_end_offset) +

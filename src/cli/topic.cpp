@@ -330,19 +330,21 @@ void add_changing(CLI::App& group, action& chosen, const std::shared_ptr<options
       ->type_name("KEY");
   alter_command->add_flag("--dry-run", given->dry_run, "check everything, change nothing");
 
-  auto* elect_command = add_command(group, chosen, given, "elect", "Have leaders elected: the preferred ones, or whoever is there",
-                                    "  cafka topic elect greetings --partition 0\n"
-                                    "  cafka topic elect --all\n"
-                                    "  cafka topic elect greetings --unclean    # where no replica in sync is left, and none will come back",
-                                    elect);
+  auto* elect_command =
+      add_command(group, chosen, given, "elect", "Have leaders elected: the preferred ones, or whoever is there",
+                  "  cafka topic elect greetings --partition 0\n"
+                  "  cafka topic elect --all\n"
+                  "  cafka topic elect greetings --unclean    # where no replica in sync is left, and none will come back",
+                  elect);
   elect_command->add_option("TOPIC", given->names, "names");
   elect_command->add_flag("--all", given->all_topics, "of all topics");
   elect_command->add_option("--partition", given->chosen_partitions, "of the topics, only these; may be repeated")
       ->take_all()
       ->check(CLI::NonNegativeNumber)
       ->type_name("NUMBER");
-  elect_command->add_flag("--unclean", given->unclean,
-                          "where nobody leads: a replica that is up but was not in sync. Acknowledged records that it does not have are lost");
+  elect_command->add_flag(
+      "--unclean", given->unclean,
+      "where nobody leads: a replica that is up but was not in sync. Acknowledged records that it does not have are lost");
 
   auto* delete_command =
       add_command(group, chosen, given, "delete", "Delete topics and their records", "  cafka topic delete greetings", remove);
@@ -371,7 +373,8 @@ void add_topic(CLI::App& app, action& chosen) {
 
   auto* describe_command = add_command(*group, chosen, given, "describe", "Show partitions, leaders, replicas and configs",
                                        "  cafka topic describe\n  cafka topic describe greetings --json\n"
-                                       "  cafka topic describe --under-replicated --unavailable    # either of them", describe);
+                                       "  cafka topic describe --under-replicated --unavailable    # either of them",
+                                       describe);
   describe_command->add_option("TOPIC", given->names, "names; default: all topics");
   describe_command->add_flag("--if-exists", given->tolerant, "a missing topic is no failure");
   describe_command->add_flag("--json", given->json, "as JSON");

@@ -28,8 +28,8 @@ std::string topics_text(const std::vector<client::topic_description>& topics, bo
       configs += (configs.empty() ? "" : ",") + key + '=' + value;
     if (with_headings)
       out += "Topic: " + topic.name + "\tTopicId: " + topic.topic_id.to_string() +
-           "\tPartitionCount: " + std::to_string(topic.partitions.size()) +
-           "\tReplicationFactor: " + std::to_string(replication_factor(topic)) + "\tConfigs: " + configs + '\n';
+             "\tPartitionCount: " + std::to_string(topic.partitions.size()) +
+             "\tReplicationFactor: " + std::to_string(replication_factor(topic)) + "\tConfigs: " + configs + '\n';
     for (const auto& partition : topic.partitions)
       out += "\tTopic: " + topic.name + "\tPartition: " + std::to_string(partition.partition) +
              "\tLeader: " + (partition.leader == no_node ? "none" : std::to_string(partition.leader)) +

@@ -135,7 +135,8 @@ CAF_TEST(every answer of the controller) {
       alter_partition_outcomes{{altered}},
       election_outcomes{{{{"t", 1}, errc::none, ""}}},
       metadata::producer_id_block{errc::none, "", 1000, 1000},
-      election::quorum_description{1, 4, 60, {{{1, some_id()}, 60, 5, 6}}, {{{4, some_id()}, -1, -1, -1}}, {{1, "CONTROLLER", "host", 9093}}},
+      election::quorum_description{
+          1, 4, 60, {{{1, some_id()}, 60, 5, 6}}, {{{4, some_id()}, -1, -1, -1}}, {{1, "CONTROLLER", "host", 9093}}},
   };
   for (const auto& each : all)
     check(controller_answer{errc::none, "message", each});

@@ -719,7 +719,8 @@ constexpr key_spec store_rows[] = {
      .unit = "s",
      .min = 1,
      .section = metadata_section,
-     .meaning = "How often the controller looks for partitions that another than the first of their replicas leads. Kafka's default is 300."},
+     .meaning =
+         "How often the controller looks for partitions that another than the first of their replicas leads. Kafka's default is 300."},
     {.name = "node.insecure",
      .type = boolean,
      .default_value = "false",

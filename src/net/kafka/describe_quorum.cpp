@@ -18,8 +18,8 @@ std::vector<describe_quorum_response::replica_state> states_of(const std::vector
 }
 
 bool asks_for_the_metadata_log(const describe_quorum_request& request) {
-  return request.topics.size() == 1 && request.topics[0].topic_name == metadata::metadata_topic && request.topics[0].partitions.size() == 1 &&
-         request.topics[0].partitions[0].partition_index == 0;
+  return request.topics.size() == 1 && request.topics[0].topic_name == metadata::metadata_topic &&
+         request.topics[0].partitions.size() == 1 && request.topics[0].partitions[0].partition_index == 0;
 }
 
 } // namespace

@@ -49,7 +49,8 @@ void answer(kafka_session& session, const elect_leaders_request& request, const 
     for (auto& outcome : *done) {
       if (all && outcome.code == errc::election_not_needed)
         continue;
-      auto row = std::ranges::find(response.replica_election_results, outcome.partition.topic, &elect_leaders_response::election_result::topic);
+      auto row =
+          std::ranges::find(response.replica_election_results, outcome.partition.topic, &elect_leaders_response::election_result::topic);
       if (row == response.replica_election_results.end())
         row = response.replica_election_results.insert(row, {outcome.partition.topic, {}});
       row->partition_result.push_back({outcome.partition.partition, error_code_of(outcome.code), message_of(outcome)});

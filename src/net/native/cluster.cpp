@@ -28,7 +28,8 @@ void set_replica(wire::DescribeQuorumResponse::Replica& to, const quorum_descrip
 void native_session::elect_leaders(const request_header& request, const call& to) {
   const auto& asked = request.elect_leaders();
   if (asked.type() != 0 && asked.type() != 1)
-    return reply_error(to, errc::invalid_request, "election type " + std::to_string(asked.type()) + " is neither 0 (preferred) nor 1 (unclean)");
+    return reply_error(to, errc::invalid_request,
+                       "election type " + std::to_string(asked.type()) + " is neither 0 (preferred) nor 1 (unclean)");
   std::vector<topic_partition> partitions;
   partitions.reserve(static_cast<std::size_t>(asked.partitions_size()));
   for (const auto& each : asked.partitions())
