@@ -28,10 +28,14 @@ class Cluster:
 
     def start(self):
         """All at once: a cluster is formed only when all are up."""
-        for node in self.nodes:
-            node.launch()
-        for node in self.nodes:
-            node.wait_for_line("listening on", 60)
+        try:
+            for node in self.nodes:
+                node.launch()
+            for node in self.nodes:
+                node.wait_for_line("listening on", 60)
+        except BaseException:
+            self.kill()
+            raise
         return self
 
     def stop(self):

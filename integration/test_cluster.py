@@ -1,17 +1,20 @@
 """Three nodes: how they form a cluster, what they do when one dies, hangs or is told nonsense, and that nothing acknowledged is lost.
 
 CAFKA_CLUSTER_ROUNDS: how often a node is killed under load (6)."""
+import json
 import os
 import shutil
 import signal
 import socket
+import subprocess
 import time
 
 import pytest
 
 import raw_kafka
 from cluster import Cluster, HistoryWriter
-from node import Node
+from node import CAFKA, Node
+from ports import free_port
 
 ROUNDS = int(os.environ.get("CAFKA_CLUSTER_ROUNDS", "6"))
 PARTITIONS = 3
@@ -164,6 +167,9 @@ def test_a_voter_whose_disk_is_lost_comes_back_as_an_observer(cluster):
     for writer in writers:
         writer.wait_for(50)
     check_all(cluster, "lost", writers)
+    shown = json.loads(cluster.node(1).cafka("quorum", "status", "--json").stdout)["replicas"]
+    assert sorted((each["node"], each["role"]) for each in shown if each["role"] != "leader") in ([(2, "follower"), (3, "follower"), (3, "observer")],
+                                                                                                  [(1, "follower"), (3, "follower"), (3, "observer")])
     # It is no voter: with one of the two that are left there is no majority.
     cluster.node(2).kill()
     check_no_majority(cluster.node(3))
@@ -195,6 +201,72 @@ def is_closed(connection):
         return connection.recv(1) == b""
     except ConnectionResetError:
         return True
+
+
+def kill_and_start(cluster, topic, victim):
+    """Afterwards it follows where it led, unless leaders have gone back by themselves."""
+    victim.kill()
+    at = cluster.others(victim.id)[0]
+    cluster.wait_for(topic, lambda leader, replicas, isr: leader not in (None, victim.id), at, f"life without {victim.id}")
+    victim.start()
+    cluster.wait_for_whole_isr(topic)
+
+
+def test_preferred_leaders_return_by_themselves(tmp_path):
+    cluster = Cluster(tmp_path, leader_imbalance_check_interval_seconds=1).start()
+    try:
+        writers = write_to(cluster, "home")
+        kill_and_start(cluster, "home", cluster.node(2))
+        cluster.wait_for("home", lambda leader, replicas, isr: leader == replicas[0], what="the preferred leaders' return")
+        check_all(cluster, "home", writers)
+    finally:
+        cluster.kill()
+
+
+def test_leaders_are_elected_when_told(tmp_path):
+    cluster = Cluster(tmp_path, auto_leader_rebalance_enable="false").start()
+    try:
+        node, victim = cluster.node(1), cluster.node(2)
+        node.cafka("topic", "create", "told", "--partitions", 3)
+        cluster.wait_for_whole_isr("told")
+        status = lambda: json.loads(node.cafka("cluster", "status", "--json", check=False).stdout)
+        assert status()["healthy"] and node.cafka("cluster", "status").returncode == 0
+        victim.kill()
+        cluster.wait_for("told", lambda leader, replicas, isr: leader not in (None, 2) and 2 not in isr, node, "life without 2")
+        said = status()
+        assert not said["healthy"] and said["brokers"] == {"registered": 3, "down": [2]} and said["partitions"]["under_replicated"] == 3
+        assert node.cafka("cluster", "status", check=False).returncode == 1
+        shown = json.loads(node.cafka("cluster", "brokers", "--json").stdout)
+        assert [(each["node"], each["state"]) for each in shown] == [(1, "up"), (2, "down"), (3, "up")] and shown[1]["leads"] == 0
+        assert len(node.cafka("topic", "describe", "--under-replicated").stdout.splitlines()) == 3
+        assert node.cafka("topic", "describe", "--unavailable", "--under-min-isr").stdout == b""
+        (lost,) = [number for number, (_, replicas, _) in cluster.describe("told").items() if replicas[0] == 2]
+        refused = node.cafka("topic", "elect", "told", "--partition", lost, check=False)
+        assert refused.returncode == 1 and b"PREFERRED_LEADER_NOT_AVAILABLE" in refused.stderr
+        victim.start()
+        rows = cluster.wait_for_whole_isr("told")
+        assert rows[lost][0] != 2 and status()["partitions"]["led_by_another"] == 1
+        for at in cluster.nodes:  # any node takes it to the controller
+            said = at.cafka("topic", "elect", "told").stdout.decode()
+            assert said == (f"Elected a leader of told-{lost}.\n2 partitions needed no election.\n" if at is node else "3 partitions needed no election.\n")
+        cluster.wait_for("told", lambda leader, replicas, isr: leader == replicas[0], what="what was elected")
+        missing = node.cafka("topic", "elect", "told", "--partition", 9, check=False)
+        assert missing.returncode == 1 and b"told-9: UNKNOWN_TOPIC_OR_PARTITION" in missing.stderr
+    finally:
+        cluster.kill()
+
+
+def test_the_quorum_is_told_by_every_node(cluster):
+    told = [json.loads(node.cafka("quorum", "status", "--json").stdout) for node in cluster.nodes]
+    assert len({(each["leader"], each["epoch"]) for each in told}) == 1
+    for each in told:
+        assert [(replica["node"], replica["port"]) for replica in each["replicas"]] == list(zip((1, 2, 3), cluster.ports))
+        assert sorted(replica["role"] for replica in each["replicas"]) == ["follower", "follower", "leader"]
+        assert all(replica["lag"] == 0 for replica in each["replicas"] if replica["role"] == "leader")
+    lead = told[0]["leader"]
+    cluster.node(lead).kill()
+    after = json.loads(cluster.others(lead)[0].cafka("quorum", "status", "--json").stdout)
+    assert after["leader"] != lead and after["epoch"] > told[0]["epoch"]
 
 
 def test_the_port_between_nodes_minds_no_strangers(cluster):
@@ -236,6 +308,47 @@ def test_what_cannot_be_is_refused_at_the_start(tmp_path):
     said = start_error(tmp_path / "c", node_id=1, controller_listener_names="CONTROLLER", controller_quorum_voters=voters,
                        listeners="PLAINTEXT://127.0.0.1:0,CONTROLLER://:1")
     assert "node.insecure=true" in said and "private network" in said
+
+
+def test_a_demo_of_three_nodes(tmp_path):
+    """From one command; a node that is killed leaves the others, Ctrl-C leaves nothing."""
+    ports = {free_port() for _ in range(30)}
+    first = next(port for port in sorted(ports) if all(is_free(port + distance + i) for distance in (0, 10000) for i in range(3)))
+    demo = subprocess.Popen([CAFKA, "cluster", "demo", "--port", str(first)], stdout=subprocess.PIPE, env=dict(os.environ, TMPDIR=str(tmp_path)))
+    try:
+        lines = []
+        while not lines or lines[-1] != b"Ctrl-C stops all.\n":
+            lines.append(demo.stdout.readline())
+            assert lines[-1], b"".join(lines)
+        pids = [int(line.split()[-1]) for line in lines if b" pid " in line]
+        assert len(pids) == 3 and b"kill -9 %d" % pids[0] in b"".join(lines)
+        ask = lambda *words: subprocess.run([CAFKA, *words, "-b", f"127.0.0.1:{first + 1},127.0.0.1:{first + 2}"], capture_output=True, timeout=60)
+        assert ask("topic", "create", "hello", "--partitions", "3").returncode == 0
+        os.kill(pids[0], signal.SIGKILL)
+        told = demo.stdout.readline().decode()
+        assert told.startswith("node 1 was ended by signal 9 (Killed); `cafka start ") and "node-1.properties` starts it again" in told
+        assert ask("topic", "create", "again").returncode == 0
+        demo.send_signal(signal.SIGINT)
+        assert demo.wait(timeout=60) == 0
+        assert not [pid for pid in pids if os.path.exists(f"/proc/{pid}")] and not list(tmp_path.iterdir())
+    finally:
+        demo.kill()
+        demo.wait()
+    taken = socket.socket()
+    with taken:
+        taken.bind(("127.0.0.1", first))
+        taken.listen()
+        failed = subprocess.run([CAFKA, "cluster", "demo", "--port", str(first)], capture_output=True, timeout=60, env=dict(os.environ, TMPDIR=str(tmp_path)))
+    assert failed.returncode == 1 and b"node 1 ended with code 1 before it was up" in failed.stderr and b"ddress already in use" in failed.stderr
+
+
+def is_free(port):
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+            return True
+        except OSError:
+            return False
 
 
 def test_a_node_of_another_cluster_is_kept_out(tmp_path):

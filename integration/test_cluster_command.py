@@ -102,12 +102,15 @@ def test_a_node_that_cannot_be_reached(unreachable):
 
 
 def test_nobody_there(node):
-    for command in ("describe", "apis"):
-        done = subprocess.run([CAFKA, "cluster", command, "-b", f"127.0.0.1:{free_port()}", "--timeout-ms", "300"], capture_output=True, timeout=60)
+    for command in (["cluster", "describe"], ["cluster", "apis"], ["cluster", "status"], ["cluster", "brokers"], ["quorum", "status"]):
+        done = subprocess.run([CAFKA, *command, "-b", f"127.0.0.1:{free_port()}", "--timeout-ms", "300"], capture_output=True, timeout=60)
         assert done.returncode == 1 and done.stdout == b"" and b"cannot connect" in done.stderr
 
 
-@pytest.mark.parametrize("command, example", [("describe", "cafka cluster describe"), ("apis", "cafka cluster apis --node 1")])
+@pytest.mark.parametrize("command, example", [("cluster describe", "cafka cluster describe"), ("cluster apis", "cafka cluster apis --node 1"),
+                                              ("cluster status", "until cafka cluster status"), ("cluster brokers", "cafka cluster brokers --json"),
+                                              ("cluster demo", "cafka cluster demo --nodes 5"), ("quorum status", "cafka quorum status --json"),
+                                              ("topic elect", "cafka topic elect --all")])
 def test_help(node, command, example):
-    out = node.cafka("cluster", command, "--help").stdout.decode()
+    out = node.cafka(*command.split(), "--help").stdout.decode()
     assert "Examples:" in out and example in out

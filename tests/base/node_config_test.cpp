@@ -225,6 +225,9 @@ CAF_TEST(voters) {
   const auto voters = load("controller.quorum.voters=1@a:9093,2@[::1]:9093").config.quorum_voters;
   CAF_REQUIRE_EQUAL(voters.size(), 2u);
   CAF_CHECK((voters[1] == quorum_voter{2, "::1", 9093}));
+  CAF_CHECK(refused("controller.quorum.voters=1@a:1,2@b:1,1@c:1").ends_with("expected each voter's id once; 1 is there twice"));
+  CAF_CHECK(
+      refused("controller.quorum.voters=1@a:1,2@b:1,3@b:1").ends_with("an address of its own for each voter; 2 and 3 are both at b:1"));
   CAF_CHECK(refused("controller.quorum.voters=a:9093").ends_with("expected ID@HOST:PORT, separated by commas, not 'a:9093'"));
 }
 

@@ -172,6 +172,13 @@ CAF_TEST(a voter on another disk does not count) {
   core.flushed(1, later);
   CAF_CHECK(!core.handle(2, fetch_request{1, {2, uuid{{99}}}, 1, 1, -1}, later).high_watermark);
   CAF_CHECK(core.handle(2, fetch_request{1, key(2), 1, 1, -1}, later).high_watermark == 1);
+  // It is shown as an observer for five minutes.
+  const auto observers = core.observers(later + 300'000);
+  CAF_REQUIRE_EQUAL(observers.size(), 1u);
+  CAF_CHECK((observers[0].replica == replica_key{2, uuid{{99}}}));
+  CAF_CHECK_EQUAL(observers[0].log_end_offset, 1);
+  CAF_CHECK_EQUAL(observers[0].last_caught_up_ms, later);
+  CAF_CHECK(core.observers(later + 300'001).empty());
 }
 
 CAF_TEST(a leader without a majority stops leading) {

@@ -270,6 +270,66 @@ CAF_TEST(the log directories of a node are described) {
   CAF_CHECK_EQUAL(directories[1].error().code(), 56);
 }
 
+CAF_TEST(elections go to the node and come back in order) {
+  harness h;
+  auto client = h.connect();
+  wire::RequestHeader header;
+  header.mutable_elect_leaders()->set_type(1);
+  for (const auto number : {4, 5}) {
+    auto* partition = header.mutable_elect_leaders()->add_partitions();
+    partition->set_topic("t");
+    partition->set_partition(number);
+  }
+  const auto answer = h.ask(client, header).header;
+  CAF_CHECK(h.service.asked_election == metadata::election_kind::unclean);
+  const auto& outcomes = answer.elect_leaders().outcomes();
+  CAF_REQUIRE_EQUAL(outcomes.size(), 2);
+  CAF_CHECK_EQUAL(outcomes[0].partition(), 4);
+  CAF_CHECK(!outcomes[0].has_error());
+  CAF_CHECK_EQUAL(outcomes[1].partition(), 5);
+  CAF_CHECK_EQUAL(outcomes[1].error().code(), 84);
+  header.mutable_elect_leaders()->set_type(2);
+  CAF_CHECK_EQUAL(h.ask(client, header).header.error().code(), 42);
+}
+
+CAF_TEST(the quorum is described as its leader told) {
+  harness h;
+  auto client = h.connect();
+  wire::RequestHeader header;
+  header.mutable_describe_quorum();
+  const uuid disk{{7}};
+  h.service.quorum_answer = election::quorum_description{
+      1, 4, 60, {{{1, disk}, 61, 1000, 1000}, {{2, disk}, -1, -1, -1}}, {{{5, disk}, 60, 900, 800}}, {{2, "C", "host", 9093}}};
+  const auto told = h.ask(client, header).header.describe_quorum();
+  CAF_CHECK_EQUAL(told.leader_id(), 1);
+  CAF_CHECK_EQUAL(told.leader_epoch(), 4);
+  CAF_CHECK_EQUAL(told.high_watermark(), 60);
+  CAF_REQUIRE_EQUAL(told.voters_size(), 2);
+  CAF_CHECK_EQUAL(told.voters(0).log_end_offset(), 61);
+  CAF_CHECK_EQUAL(told.voters(0).host(), "");
+  CAF_CHECK_EQUAL(told.voters(1).last_fetch_ms(), -1);
+  CAF_CHECK_EQUAL(told.voters(1).host(), "host");
+  CAF_CHECK_EQUAL(told.voters(1).port(), 9093);
+  CAF_REQUIRE_EQUAL(told.observers_size(), 1);
+  CAF_CHECK_EQUAL(told.observers(0).last_caught_up_ms(), 800);
+  h.service.quorum_answer = fail(errc::request_timed_out, "no controller");
+  CAF_CHECK_EQUAL(h.ask(client, header).header.error().code(), 7);
+}
+
+CAF_TEST(brokers are described with those that are down) {
+  harness h;
+  auto client = h.connect();
+  wire::RequestHeader header;
+  header.mutable_describe_brokers();
+  const auto told = h.ask(client, header).header.describe_brokers();
+  const auto image = h.service.image();
+  CAF_REQUIRE_EQUAL(static_cast<std::size_t>(told.brokers_size()), image->brokers().size());
+  const auto& expected = image->brokers().begin()->second;
+  CAF_CHECK_EQUAL(told.brokers(0).broker().node_id(), expected.id);
+  CAF_CHECK_EQUAL(told.brokers(0).fenced(), expected.fenced);
+  CAF_CHECK_EQUAL(told.brokers(0).broker_epoch(), expected.broker_epoch);
+}
+
 CAF_TEST(the APIs are those that ApiVersions is answered) {
   harness h;
   auto client = h.connect();

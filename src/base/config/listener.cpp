@@ -93,8 +93,13 @@ result<std::vector<quorum_voter>> parse_voters(std::string_view text) {
       return fail(errc::bad_argument, "ID@" + address.error().detail);
     voter.host = std::move(address->host);
     voter.port = address->port;
-    if (std::any_of(out.begin(), out.end(), [&](const auto& other) { return other.id == voter.id; }))
-      return fail(errc::bad_argument, "each voter's id once; " + std::to_string(voter.id) + " is there twice");
+    for (const auto& other : out) {
+      if (other.id == voter.id)
+        return fail(errc::bad_argument, "each voter's id once; " + std::to_string(voter.id) + " is there twice");
+      if (other.host == voter.host && other.port == voter.port)
+        return fail(errc::bad_argument, "an address of its own for each voter; " + std::to_string(other.id) + " and " +
+                                            std::to_string(voter.id) + " are both at " + voter.host + ':' + std::to_string(voter.port));
+    }
     out.push_back(std::move(voter));
   }
   return out;

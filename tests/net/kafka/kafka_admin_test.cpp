@@ -168,6 +168,63 @@ CAF_TEST(partitions are added) {
   }
 }
 
+CAF_TEST(leaders are elected in every version) {
+  using topics = kafka::elect_leaders_request::topic_and_partitions;
+  harness h;
+  kafka_client client{h};
+  h.service.add_topic("t", 3);
+  for (std::int16_t version = 0; version <= 2; ++version) {
+    kafka::elect_leaders_request request;
+    request.election_type = version == 0 ? 0 : 1; // version 0 has no other
+    request.topic_partitions = std::vector<topics>{{"t", {2, 0}}, {"u", {1}}};
+    auto answer = client.ask<kafka::elect_leaders_response>(request, version);
+    CAF_CHECK_EQUAL(answer.error_code, 0);
+    CAF_CHECK(h.service.asked_election == (version == 0 ? metadata::election_kind::preferred : metadata::election_kind::unclean));
+    CAF_REQUIRE_EQUAL(answer.replica_election_results.size(), 2u);
+    const auto& first = answer.replica_election_results[0];
+    CAF_CHECK_EQUAL(first.topic, "t");
+    CAF_REQUIRE_EQUAL(first.partition_result.size(), 2u);
+    CAF_CHECK_EQUAL(first.partition_result[0].partition_id, 2);
+    CAF_CHECK_EQUAL(first.partition_result[0].error_code, 0);
+    CAF_CHECK_EQUAL(first.partition_result[1].error_code, 84);
+    // all partitions: only of those that needed one is told
+    request.topic_partitions = std::nullopt;
+    answer = client.ask<kafka::elect_leaders_response>(request, version);
+    CAF_REQUIRE_EQUAL(answer.replica_election_results.size(), 1u);
+    CAF_CHECK_EQUAL(answer.replica_election_results[0].partition_result.size(), 2u);
+  }
+  kafka::elect_leaders_request wrong;
+  wrong.election_type = 2;
+  wrong.topic_partitions = std::vector<topics>{{"t", {0}}};
+  CAF_CHECK_EQUAL(client.ask<kafka::elect_leaders_response>(wrong, 2).error_code, 42);
+}
+
+CAF_TEST(the quorum is that of the metadata log and no other) {
+  harness h;
+  kafka_client client{h};
+  const uuid disk{{7}};
+  h.service.quorum_answer = election::quorum_description{
+      1, 4, 60, {{{1, disk}, 61, 1000, 1000}, {{2, disk}, -1, -1, -1}}, {{{5, disk}, 60, 900, 800}}, {{2, "C", "host", 9093}}};
+  for (std::int16_t version = 0; version <= 2; ++version) {
+    kafka::describe_quorum_request request;
+    request.topics = {{"__cluster_metadata", {{0}}}};
+    auto answer = client.ask<kafka::describe_quorum_response>(request, version);
+    CAF_CHECK_EQUAL(answer.error_code, 0);
+    CAF_REQUIRE_EQUAL(answer.topics.size(), 1u);
+    const auto& quorum = answer.topics[0].partitions.at(0);
+    CAF_CHECK_EQUAL(quorum.leader_id, 1);
+    CAF_CHECK_EQUAL(quorum.leader_epoch, 4);
+    CAF_CHECK_EQUAL(quorum.high_watermark, 60);
+    CAF_REQUIRE_EQUAL(quorum.current_voters.size(), 2u);
+    CAF_CHECK_EQUAL(quorum.current_voters[0].log_end_offset, 61);
+    CAF_CHECK_EQUAL(quorum.observers.at(0).last_caught_up_timestamp, version == 0 ? -1 : 800);
+    CAF_CHECK_EQUAL(answer.nodes.size(), version == 2 ? 1u : 0u);
+    request.topics = {{"t", {{0}}}};
+    answer = client.ask<kafka::describe_quorum_response>(request, version);
+    CAF_CHECK_EQUAL(answer.topics.at(0).partitions.at(0).error_code, 3);
+  }
+}
+
 CAF_TEST(records are deleted up to an offset) {
   harness h;
   const auto id = h.service.add_topic("t", 2);

@@ -185,7 +185,7 @@ CAF_TEST(slots of a fetch response are told with their places) {
 }
 
 CAF_TEST(served APIs) {
-  CAF_CHECK_EQUAL(served_apis.size(), 19u);
+  CAF_CHECK_EQUAL(served_apis.size(), 21u);
   const auto* produce = find_api(0);
   CAF_REQUIRE(produce != nullptr);
   CAF_CHECK_EQUAL(produce->name, "Produce");
