@@ -2,8 +2,6 @@
 #include "net/kafka/admin_handlers.hpp"
 #include "net/kafka/shared.hpp"
 
-#include <algorithm>
-
 namespace cafka::net::kafka {
 
 namespace {
@@ -46,14 +44,12 @@ void answer(kafka_session& session, const elect_leaders_request& request, const 
       response.error_code = error_code_of(done.error().code);
       return session.reply(to, response);
     }
+    auto& topics = response.replica_election_results;
     for (auto& outcome : *done) {
-      if (all && outcome.code == errc::election_not_needed)
-        continue;
-      auto row =
-          std::ranges::find(response.replica_election_results, outcome.partition.topic, &elect_leaders_response::election_result::topic);
-      if (row == response.replica_election_results.end())
-        row = response.replica_election_results.insert(row, {outcome.partition.topic, {}});
-      row->partition_result.push_back({outcome.partition.partition, error_code_of(outcome.code), message_of(outcome)});
+      if (topics.empty() || topics.back().topic != outcome.partition.topic) // outcomes come in the order asked, topic by topic
+        topics.push_back({outcome.partition.topic, {}});
+      if (!all || outcome.code != errc::election_not_needed) // of all, a topic that needed nothing has no rows, as in Kafka
+        topics.back().partition_result.push_back({outcome.partition.partition, error_code_of(outcome.code), message_of(outcome)});
     }
     session.reply(to, response);
   };
