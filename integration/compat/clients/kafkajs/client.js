@@ -1,4 +1,5 @@
 // kafkajs: the protocol in JavaScript. Its consumer works only in a group, so it does not consume here. Requests and answers: ../README.md.
+const fs = require('fs')
 const readline = require('readline')
 const { CompressionCodecs, CompressionTypes, Kafka, logLevel } = require('kafkajs')
 const Snappy = require('kafkajs-snappy')
@@ -17,7 +18,7 @@ CompressionCodecs[CompressionTypes.ZSTD] = () => ({
 })
 const TYPES = { none: 'None', gzip: 'GZIP', snappy: 'Snappy', lz4: 'LZ4', zstd: 'ZSTD' }
 
-const kafka = new Kafka({ clientId: 'kafkajs', brokers: [process.argv[2]], logLevel: logLevel.ERROR })
+const kafka = new Kafka({ clientId: 'kafkajs', brokers: process.argv[2].split(','), logLevel: logLevel.ERROR })
 const bytes = text => (text === null ? null : Buffer.from(text, 'base64'))
 
 async function administer(work) {
@@ -43,6 +44,27 @@ const handlers = {
       return { offsets: Object.fromEntries(told.map(one => [one.partition, Number(one.offset)])) }
     }),
   consume: async () => ({ unsupported: 'kafkajs consumes only as a member of a group' }),
+  pour: async ({ topic, name, count, to }) => {
+    const partitions = await administer(async admin => (await admin.fetchTopicMetadata({ topics: [topic] })).topics[0].partitions.length)
+    const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1, retry: { retries: 1000, maxRetryTime: 1000 } })
+    const acks = fs.createWriteStream(to)
+    await producer.connect()
+    let acked = 0
+    try {
+      while (acked < count) {
+        const messages = []
+        for (let number = acked; number < count && messages.length < 200; number++)
+          messages.push({ key: `${name}-${number % 1000}`, value: `${name} ${number} ` + '값'.repeat(number % 60), partition: (number % 1000) % partitions })
+        const told = await producer.send({ topic, acks: -1, messages })
+        const next = Object.fromEntries(told.map(one => [one.partition, Number(one.baseOffset)]))
+        for (const one of messages) acks.write(`${one.partition} ${next[one.partition]++} ${acked++}\n`)
+      }
+    } finally {
+      await producer.disconnect()
+    }
+    await new Promise(done => acks.end(done))
+    return { acked }
+  },
   produce: async ({ topic, codec, idempotent, records }) => {
     const producer = kafka.producer({ idempotent, maxInFlightRequests: 1 })
     await producer.connect()
