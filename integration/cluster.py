@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 
+import network
 import raw_kafka
 from node import Node
 from ports import free_port
@@ -14,16 +15,22 @@ SETTLED_WITHIN = 60  # seconds
 
 
 class Cluster:
-    def __init__(self, base, size=3, **overrides):
+    """On the loopback interface, or each node on one of its own in `machines`, a Network."""
+
+    def __init__(self, base, size=3, machines=None, **overrides):
         self.base = pathlib.Path(base)
         self.ports = [free_port() for _ in range(size)]
-        voters = ",".join(f"{i + 1}@127.0.0.1:{port}" for i, port in enumerate(self.ports))
+        hosts = [machines.address(i + 1) if machines else "127.0.0.1" for i in range(size)]
+        voters = ",".join(f"{i + 1}@{host}:{port}" for i, (host, port) in enumerate(zip(hosts, self.ports)))
         self.nodes = []
-        for i, port in enumerate(self.ports):
-            node = Node(self.base / f"node-{i + 1}", node_id=i + 1, controller_listener_names="CONTROLLER", controller_quorum_voters=voters,
+        if machines:
+            overrides["node_insecure"] = "true"  # nobody else is in these namespaces
+        for i, (host, port) in enumerate(zip(hosts, self.ports)):
+            inside = {"host": host, "inside": machines.namespace(i + 1), "clients_inside": machines.clients} if machines else {}
+            node = Node(self.base / f"node-{i + 1}", **inside, node_id=i + 1, controller_listener_names="CONTROLLER", controller_quorum_voters=voters,
                         default_replication_factor=min(3, size), min_insync_replicas=2, **overrides)
             node.id = i + 1
-            node.overrides["listeners"] = f"PLAINTEXT://{node.address},CONTROLLER://127.0.0.1:{port}"
+            node.overrides["listeners"] = f"PLAINTEXT://{node.address},CONTROLLER://{host}:{port}"
             self.nodes.append(node)
 
     def start(self):
@@ -89,13 +96,16 @@ class Cluster:
 
 class HistoryWriter:
     """One record after the other to a partition, acks=all, wherever its leader is. `acked` maps offset to number; what a lost connection or a failure
-    after the append left open is in `unknown`; nothing is ever sent twice."""
+    after the append left open is in `unknown`; nothing is ever sent twice.
 
-    def __init__(self, cluster, topic, partition=0):
+    `nodes`: those that it asks in turn, all if not said. `inside`: the network namespace that it runs in. `first`: its number for the first record."""
+
+    def __init__(self, cluster, topic, partition=0, nodes=None, inside=None, first=1, timeout=5):
         self.cluster, self.topic, self.partition = cluster, topic, partition
+        self.nodes, self.inside, self.timeout = nodes or cluster.nodes, inside, timeout
         self.acked, self.unknown, self.refused = {}, set(), {}
         self.longest_gap = 0.0
-        self.number = 0
+        self.number = first - 1
         self._stop = threading.Event()
         self._changed = threading.Condition()
         self.thread = threading.Thread(target=self._run, daemon=True)
@@ -110,13 +120,15 @@ class HistoryWriter:
 
     def _run(self):
         try:
+            if self.inside:
+                network.enter(self.inside)
             at, connection, last_ack = 0, None, time.monotonic()
             while not self._stop.is_set():
                 self.number += 1
                 number, sent = self.number, False
                 try:
-                    node = self.cluster.nodes[at % len(self.cluster.nodes)]
-                    connection = connection or raw_kafka.Connection(node.port, timeout=5)
+                    node = self.nodes[at % len(self.nodes)]
+                    connection = connection or raw_kafka.Connection(node.port, timeout=self.timeout, host=node.host)
                     sent = True
                     body = raw_kafka.produce_body(self.topic, self.partition, raw_kafka.batch([self.value(number)]))
                     said = raw_kafka.read_produced(connection.ask(raw_kafka.PRODUCE, 9, body))

@@ -15,15 +15,24 @@ CONFIG = ROOT / "config" / "server.properties"
 START_TIMEOUT_S = 60
 
 
-class Node:
-    """`start` returns when the node says that it listens. What it logs is kept in `lines` and in `<base>/log`."""
+def within(namespace):
+    """What to put before a command; `ip` becomes the command, so the pid stays."""
+    return ["ip", "netns", "exec", namespace] if namespace else []
 
-    def __init__(self, base, data=None, config=CONFIG, **overrides):
+
+class Node:
+    """`start` returns when the node says that it listens. What it logs is kept in `lines` and in `<base>/log`.
+
+    `host`: where it listens. `inside`: the network namespace in which it runs, `clients_inside`: that of the commands which ask it.
+    """
+
+    def __init__(self, base, data=None, config=CONFIG, host="127.0.0.1", inside=None, clients_inside=None, **overrides):
         self.base = pathlib.Path(base)
         self.base.mkdir(parents=True, exist_ok=True)
         self.data = pathlib.Path(data) if data else self.base / "data"
         self.config = config
         self.port = free_port()
+        self.host, self.inside, self.clients_inside = host, inside, clients_inside
         self.overrides = {key.replace("_", "."): str(value) for key, value in overrides.items()}
         self.process = None
         self.lines = []
@@ -31,11 +40,11 @@ class Node:
 
     @property
     def address(self):
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     def command(self):
         settings = {"log.dirs": str(self.data), "listeners": f"PLAINTEXT://{self.address}", **self.overrides}
-        command = [CAFKA, "start", str(self.config)]
+        command = [*within(self.inside), CAFKA, "start", str(self.config)]
         for key, value in settings.items():
             command += ["--override", f"{key}={value}"]
         return command
@@ -105,7 +114,7 @@ class Node:
 
     def cafka(self, *arguments, stdin=None, check=True, timeout=120):
         """Runs a client command against this node; returns the finished process, its output as bytes."""
-        command = [CAFKA, *map(str, arguments), "-b", self.address]
+        command = [*within(self.clients_inside), CAFKA, *map(str, arguments), "-b", self.address]
         done = subprocess.run(command, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout)
         if check:
             assert done.returncode == 0, f"{' '.join(command)} exited {done.returncode}:\n{done.stderr.decode(errors='replace')}"

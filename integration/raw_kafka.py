@@ -167,7 +167,7 @@ def fetch_body(topic=None, offset=0, max_bytes=1 << 20, session=(0, -1), max_wai
 
 
 class Connection:
-    def __init__(self, port, timeout=30, receive_buffer=None):
+    def __init__(self, port, timeout=30, receive_buffer=None, host="localhost"):
         self.correlation = 0
         if receive_buffer:
             self.socket = socket.socket()
@@ -175,7 +175,7 @@ class Connection:
             self.socket.settimeout(timeout)
             self.socket.connect(("127.0.0.1", port))
         else:
-            self.socket = socket.create_connection(("localhost", port), timeout=timeout)
+            self.socket = socket.create_connection((host, port), timeout=timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def __enter__(self):
