@@ -7,6 +7,8 @@
 #include "storage/segment_files.hpp"
 #include "storage/time_index.hpp"
 
+#include <algorithm>
+
 namespace cafka::storage {
 
 // What a segment needs of its log. Lives as long as the call.
@@ -126,7 +128,11 @@ private:
   auto with_true_index(const segment_place& place, Attempt attempt) -> decltype(attempt());
   result<void> copy_prefix(const segment_place& place, std::uint64_t size_bytes);
   result<void> cut_indexes(const segment_place& place, std::uint64_t position);
-  [[nodiscard]] scan_range range_from(std::uint64_t position) const noexcept { return {position, size_bytes_, base_offset_, next_offset_}; }
+  // Bounded by what an index entry can name too: its relative offset is an i32 in Kafka's files.
+  [[nodiscard]] scan_range range_from(std::uint64_t position) const noexcept {
+    const auto out_of_reach = base_offset_ > INT64_MAX - INT32_MAX - 1 ? INT64_MAX : base_offset_ + INT32_MAX + 1;
+    return {position, size_bytes_, base_offset_, std::min(next_offset_, out_of_reach)};
+  }
 
   std::int64_t base_offset_;
   std::int64_t next_offset_;

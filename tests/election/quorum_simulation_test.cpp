@@ -2,6 +2,7 @@
 #include <caf/test/unit_test.hpp>
 
 #include "election/simulated_quorum.hpp"
+#include "support/seed_range.hpp"
 
 using namespace cafka;
 using cafka::test::quorum_faults;
@@ -51,6 +52,7 @@ CAF_TEST(lost doubled and late messages) {
 
 CAF_TEST(crashes and power cuts at every place) {
   const quorum_faults faults{.drop_percent = 3, .duplicate_percent = 5, .crash_per_mille = 5, .cuts = true, .snapshots = true};
+  const auto range = cafka::test::seeds_or(700);
   for (const std::size_t voters : {1, 3, 5})
-    CAF_CHECK(simulate(voters, 5'000, 80, 2'000, faults).committed > 0);
+    CAF_CHECK(simulate(voters, range.first, range.count(), 5'000, faults).committed > 0);
 }

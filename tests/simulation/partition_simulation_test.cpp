@@ -1,11 +1,11 @@
-// SEEDS=A..B runs these seeds instead of the usual few (with -r SECONDS, or the program stops itself after 30). A failure prints its seed and the end of its trace; the same seed always does the same.
+// Brokers, a controller and clients around one partition, under faults of every kind. A failure prints its seed and the end of its trace.
 #define CAF_SUITE partition_simulation
 #include <caf/test/unit_test.hpp>
 
 #include "simulation/simulated_partition.hpp"
+#include "support/seed_range.hpp"
 
 #include <chrono>
-#include <cstdlib>
 #include <iostream>
 
 using namespace cafka;
@@ -16,21 +16,6 @@ namespace {
 
 constexpr std::size_t events_per_seed = 5'000;
 constexpr std::int64_t heals_within_ms = 60'000;
-
-struct seed_range {
-  std::uint64_t first = 1, last = 1'200;
-};
-
-seed_range seeds() {
-  seed_range range;
-  if (const char* text = std::getenv("SEEDS")) {
-    char* rest = nullptr;
-    range.first = range.last = std::strtoull(text, &rest, 10);
-    if (rest[0] == '.' && rest[1] == '.')
-      range.last = std::strtoull(rest + 2, nullptr, 10);
-  }
-  return range;
-}
 
 void print_trace(std::uint64_t seed) {
   simulated_partition again{seed, true};
@@ -44,7 +29,7 @@ void print_trace(std::uint64_t seed) {
 } // namespace
 
 CAF_TEST(faults of every kind) {
-  const auto range = seeds();
+  const auto range = cafka::test::seeds_or(2'000);
   simulation_totals sum;
   const auto began = std::chrono::steady_clock::now();
   for (auto seed = range.first; seed <= range.last; ++seed) {
@@ -75,7 +60,7 @@ CAF_TEST(faults of every kind) {
                        << " unknown, " << sum.elections << " elections, " << sum.isr_changes << " isr changes, " << sum.crashes
                        << " crashes (" << sum.power_cuts << " power cuts, " << sum.lost_disks << " lost disks), " << sum.truncations
                        << " truncations, " << sum.starts_over << " starts over, " << sum.fail_overs << " controller changes; "
-                       << static_cast<double>(range.last - range.first + 1) / took << " seeds/s");
+                       << static_cast<double>(range.count()) / took << " seeds/s");
   CAF_CHECK(sum.acked > 0);
   CAF_CHECK(sum.truncations > 0);
 }

@@ -304,6 +304,37 @@ CAF_TEST(a gap that a cleaner left is kept where Kafka wrote last and cut where 
   }
 }
 
+// A base offset stands outside the CRC. One so far from its segment's that no index could name it is damage, also where gaps are right.
+CAF_TEST(a batch out of the reach of its segment) {
+  for (const auto how : all_stops)
+    for (const std::int64_t moved_to :
+         {std::int64_t{INT32_MAX} - 1, std::int64_t{INT32_MAX}, std::int64_t{1} << 32, std::int64_t{1} << 48}) {
+      auto in = copy(*written());
+      const auto name = directory + "/00000000000000000000.log";
+      auto bytes = *in->files.content(name);
+      std::size_t last = 0;
+      for (std::size_t at = 0; at < bytes.size(); at += parse_batch_header(byte_span{bytes}.subspan(at))->size_bytes())
+        last = at;
+      store_be(bytes.data() + last, moved_to);
+      in->files.write(name, bytes);
+      for (const auto& other : file_names(*in)) // it is the newest segment, with indexes that must be made anew
+        if (other.find("/0") != std::string::npos && other != name)
+          CAF_REQUIRE(in->files.remove(other).has_value());
+      file_pool pool{in->files, 8};
+      auto options = in->options(how);
+      options.config.cleanup_compact = true;
+      options.recovery_point = 0;
+      const auto log = partition_log::open(pool, directory, options);
+      const bool reachable = moved_to + 1 <= INT32_MAX; // the last of its two records
+      if (log) {
+        CAF_CHECK_EQUAL((*log)->check_invariants().value_or(""), "");
+        CAF_CHECK_EQUAL((*log)->log_end_offset() > moved_to, reachable);
+      } else {
+        CAF_CHECK(!reachable);
+      }
+    }
+}
+
 CAF_TEST(strangers are reported and left alone) {
   for (const auto how : all_stops) {
     auto visited = copy(*written());
