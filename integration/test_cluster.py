@@ -20,14 +20,24 @@ ROUNDS = int(os.environ.get("CAFKA_CLUSTER_ROUNDS", "6"))
 PARTITIONS = 3
 
 
-@pytest.fixture
-def cluster(tmp_path):
-    made = Cluster(tmp_path).start()
+def running(made):
+    """Whatever a test has done to the nodes, none is left."""
     yield made
     for node in made.nodes:
         if node.process and node.process.poll() is None:
             node.process.send_signal(signal.SIGCONT)
     made.kill()
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    yield from running(Cluster(tmp_path).start())
+
+
+@pytest.fixture
+def impatient(tmp_path):
+    """Says soon that nobody decides."""
+    yield from running(Cluster(tmp_path, controller_quorum_request_timeout_ms=3000).start())
 
 
 def check_all(cluster, topic, writers):
@@ -136,43 +146,43 @@ def check_no_majority(node):
     assert b"not done: no controller: 2 of the 3 voters must be up" in refused.stderr, refused.stderr
 
 
-def test_one_alone_takes_no_writes_that_could_be_lost(cluster):
-    writers = write_to(cluster, "alone")
+def test_one_alone_takes_no_writes_that_could_be_lost(impatient):
+    writers = write_to(impatient, "alone")
     for writer in writers:
         writer.wait_for(20)
         writer.finish()
-    for node in cluster.nodes[1:]:
+    for node in impatient.nodes[1:]:
         node.kill()
-    check_no_majority(cluster.nodes[0])
-    said = cluster.nodes[0].cafka("produce", "alone", "--delivery-timeout-ms", "2000", stdin=b"0-0\n", check=False, timeout=60)
+    check_no_majority(impatient.nodes[0])
+    said = impatient.nodes[0].cafka("produce", "alone", "--delivery-timeout-ms", "2000", stdin=b"0-0\n", check=False, timeout=60)
     assert said.returncode != 0, said
     for writer in writers:
         writer.unknown.add(0)  # it may be in the log of the one, which may lead again
-    for node in cluster.nodes[1:]:
+    for node in impatient.nodes[1:]:
         node.start()
-    cluster.wait_for_whole_isr("alone")
+    impatient.wait_for_whole_isr("alone")
     for writer in writers:
-        writer.check(cluster.node(cluster.describe("alone")[writer.partition][0]))
+        writer.check(impatient.node(impatient.describe("alone")[writer.partition][0]))
 
 
-def test_a_voter_whose_disk_is_lost_comes_back_as_an_observer(cluster):
-    writers = write_to(cluster, "lost")
+def test_a_voter_whose_disk_is_lost_comes_back_as_an_observer(impatient):
+    writers = write_to(impatient, "lost")
     for writer in writers:
         writer.wait_for(50)
-    victim = cluster.node(3)
+    victim = impatient.node(3)
     victim.kill()
     shutil.rmtree(victim.data)
     victim.start()
-    cluster.wait_for_whole_isr("lost")
+    impatient.wait_for_whole_isr("lost")
     for writer in writers:
         writer.wait_for(50)
-    check_all(cluster, "lost", writers)
-    shown = json.loads(cluster.node(1).cafka("quorum", "status", "--json").stdout)["replicas"]
+    check_all(impatient, "lost", writers)
+    shown = json.loads(impatient.node(1).cafka("quorum", "status", "--json").stdout)["replicas"]
     assert sorted((each["node"], each["role"]) for each in shown if each["role"] != "leader") in ([(2, "follower"), (3, "follower"), (3, "observer")],
                                                                                                   [(1, "follower"), (3, "follower"), (3, "observer")])
     # It is no voter: with one of the two that are left there is no majority.
-    cluster.node(2).kill()
-    check_no_majority(cluster.node(3))
+    impatient.node(2).kill()
+    check_no_majority(impatient.node(3))
 
 
 def test_nobody_starts_from_a_damaged_list_of_voters_or_without_the_others(cluster):
