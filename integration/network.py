@@ -26,6 +26,7 @@ def why_not():
     try:
         ip("-n", name, "link", "add", "name", "try0", "type", "veth", "peer", "name", "try1")
         ip("-n", name, "link", "add", "name", "try2", "type", "bridge")
+        ip("netns", "exec", name, "true")
     except AssertionError as failed:
         return str(failed)
     finally:
