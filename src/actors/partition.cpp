@@ -218,7 +218,14 @@ void partition::arm_tick(std::int64_t deadline_ms) {
   if (deadline_ms >= next_tick_ms_)
     return;
   next_tick_ms_ = deadline_ms;
-  delayed_send(this, std::chrono::milliseconds(std::max<std::int64_t>(1, deadline_ms - now_ms())), caf::tick_atom_v);
+  const std::chrono::milliseconds wait{std::max<std::int64_t>(1, deadline_ms - now_ms())};
+  if (auto* here = shard::current())
+    here->after(wait, [self = caf::weak_actor_ptr{ctrl()}] {
+      if (const auto alive = self.lock())
+        caf::anon_send(caf::actor_cast<partition_actor>(alive), caf::tick_atom_v);
+    });
+  else // a test's scheduler
+    delayed_send(this, wait, caf::tick_atom_v);
 }
 
 void partition::expire() {

@@ -18,6 +18,9 @@ constexpr std::size_t messages_per_turn = 64;
 
 thread_local shard* running = nullptr;
 
+// Rounded up, so that what is due at a time is never early.
+std::int64_t steady_ms() { return std::chrono::ceil<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
 } // namespace
 
 shard::shard(caf::actor_system& system, std::size_t number)
@@ -43,6 +46,28 @@ void shard::resume(caf::resumable* job) {
   }
 }
 
+void shard::after(std::chrono::milliseconds wait, std::function<void()> then) {
+  const auto at_ms = steady_ms() + wait.count();
+  deadlines_.add(at_ms, std::move(then));
+  if (at_ms < armed_ms_)
+    arm();
+}
+
+void shard::arm() {
+  armed_ms_ = deadlines_.next_ms();
+  if (armed_ms_ == net::deadline_queue::never)
+    return;
+  timer_.expires_at(std::chrono::steady_clock::time_point{std::chrono::milliseconds{armed_ms_}});
+  timer_.async_wait([this](const boost::system::error_code& failed) {
+    if (failed)
+      return;
+    armed_ms_ = net::deadline_queue::never;
+    deadlines_.expire(steady_ms());
+    if (deadlines_.next_ms() < armed_ms_)
+      arm();
+  });
+}
+
 void shard::start() {
   thread_ = std::thread{[this] { run(); }};
 }
@@ -63,7 +88,13 @@ void shard::run() {
   }
 }
 
-void shard::drain() { guard_.reset(); }
+void shard::drain() {
+  boost::asio::post(io_, [this] {
+    deadlines_.clear();
+    timer_.cancel();
+  });
+  guard_.reset();
+}
 
 void shard::join() {
   if (thread_.joinable())

@@ -186,6 +186,30 @@ CAF_TEST(requests in the mailbox of an actor that ends are answered) {
   CAF_CHECK_EQUAL(sink->answered, 1010);
 }
 
+CAF_TEST(what is due later runs in order of time and not after the end) {
+  using std::chrono::milliseconds;
+  shard home{sys, 0};
+  home.start();
+  std::promise<std::vector<int>> done;
+  auto ran = std::make_shared<std::vector<int>>();
+  auto forgotten = std::make_shared<bool>(false);
+  boost::asio::post(home.io(), [&, ran, forgotten] {
+    home.after(milliseconds{3'600'000}, [forgotten] { *forgotten = true; });
+    home.after(milliseconds{30}, [&, ran] {
+      ran->push_back(3);
+      done.set_value(*ran);
+    });
+    home.after(milliseconds{2}, [&, ran] {
+      ran->push_back(1);
+      home.after(milliseconds{1}, [ran] { ran->push_back(2); });
+    });
+  });
+  CAF_CHECK((done.get_future().get() == std::vector<int>{1, 2, 3}));
+  home.drain();
+  home.join(); // does not wait for what is due in an hour
+  CAF_CHECK(!*forgotten);
+}
+
 CAF_TEST(an actor that throws dies alone) {
   shard home{sys, 0};
   home.start();
