@@ -98,13 +98,14 @@ class HistoryWriter:
     """One record after the other to a partition, acks=all, wherever its leader is. `acked` maps offset to number; what a lost connection or a failure
     after the append left open is in `unknown`; nothing is ever sent twice.
 
-    `nodes`: those that it asks in turn, all if not said. `inside`: the network namespace that it runs in. `first`: its number for the first record."""
+    `nodes`: those that it asks in turn, all if not said. `inside`: the network namespace that it runs in. `first`: its number for the first record. `pause`: seconds between an
+    acknowledgement and the next record. `ack_times`: when each came, by the monotonic clock."""
 
-    def __init__(self, cluster, topic, partition=0, nodes=None, inside=None, first=1, timeout=5):
+    def __init__(self, cluster, topic, partition=0, nodes=None, inside=None, first=1, timeout=5, pause=0):
         self.cluster, self.topic, self.partition = cluster, topic, partition
-        self.nodes, self.inside, self.timeout = nodes or cluster.nodes, inside, timeout
+        self.nodes, self.inside, self.timeout, self.pause = nodes or cluster.nodes, inside, timeout, pause
         self.acked, self.unknown, self.refused = {}, set(), {}
-        self.longest_gap = 0.0
+        self.ack_times = []
         self.number = first - 1
         self._stop = threading.Event()
         self._changed = threading.Condition()
@@ -122,7 +123,7 @@ class HistoryWriter:
         try:
             if self.inside:
                 network.enter(self.inside)
-            at, connection, last_ack = 0, None, time.monotonic()
+            at, connection = 0, None
             while not self._stop.is_set():
                 self.number += 1
                 number, sent = self.number, False
@@ -140,12 +141,13 @@ class HistoryWriter:
                     self._stop.wait(0.005)
                     continue
                 if said.code == NONE:
-                    now = time.monotonic()
-                    self.longest_gap, last_ack = max(self.longest_gap, now - last_ack), now
                     with self._changed:
                         assert said.base_offset not in self.acked, f"offset {said.base_offset} was given twice"
                         self.acked[said.base_offset] = number
+                        self.ack_times.append(time.monotonic())
                         self._changed.notify_all()
+                    if self.pause:
+                        self._stop.wait(self.pause)
                     continue
                 # This node's first word on it: only "not the leader" after the append, time-outs and lost replicas leave it open.
                 self.refused[said.code] = self.refused.get(said.code, 0) + 1
