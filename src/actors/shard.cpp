@@ -19,7 +19,9 @@ constexpr std::size_t messages_per_turn = 64;
 thread_local shard* running = nullptr;
 
 // Rounded up, so that what is due at a time is never early.
-std::int64_t steady_ms() { return std::chrono::ceil<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+std::int64_t steady_ms() {
+  return std::chrono::ceil<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 } // namespace
 
