@@ -111,6 +111,30 @@ def test_nodes_are_killed_in_turn_under_load(cluster):
     assert not {code for writer in writers for code in writer.refused} - {3, 5, 6, 7}, [writer.refused for writer in writers]
 
 
+def test_the_end_of_the_controller_is_no_error_to_who_writes_elsewhere(cluster):
+    for round in range(2):
+        topic = f"round-{round}"
+        cluster.nodes[0].cafka("topic", "create", topic, "--partitions", PARTITIONS)
+        rows = cluster.wait_for_whole_isr(topic)
+        said = cluster.nodes[0].cafka("quorum", "status").stdout
+        controller = cluster.node(int(said.split(b"Leader: ")[1].split(b"\t")[0]))
+        writers = [HistoryWriter(cluster, topic, partition, nodes=[cluster.node(leader)]).start()
+                   for partition, (leader, _, _) in rows.items() if leader != controller.id]
+        assert len(writers) == 2
+        for writer in writers:
+            writer.wait_for(30)
+        controller.kill()
+        at = cluster.others(controller.id)[0]
+        cluster.wait_for(topic, lambda leader, replicas, isr: controller.id not in isr, at, "an in-sync set without the controller that was")
+        for writer in writers:
+            writer.wait_for(30)
+        controller.start()
+        cluster.wait_for_whole_isr(topic)
+        for writer in writers:
+            assert writer.finish().check(writer.nodes[0]) == len(writer.acked)
+            assert not writer.refused and not writer.unknown
+
+
 def test_a_node_that_hangs_is_replaced_and_comes_back(cluster):
     writers = write_to(cluster, "hang")
     for victim in cluster.nodes:

@@ -1,9 +1,8 @@
 // The least that a produce can cost: one thread receives frames, takes their CRC-32C, appends them to a file and acknowledges.
 // No protocol, no offsets, no checks of content. A client process keeps a window of frames in flight.
 // Prints one JSON line: MB/s, CPU s/GB of the server, ack latency.
-#include "limit_tools.hpp"
+#include "segment_files.hpp"
 
-#include <fcntl.h>
 #include <isa-l/crc.h>
 #include <sys/epoll.h>
 #include <sys/wait.h>
@@ -15,49 +14,6 @@ namespace {
 struct server_report {
   double cpu_seconds = 0;
   double bytes = 0;
-};
-
-// Segments of 256 MiB; all but the newest two are unlinked, so that no run fills the disk.
-class segment_files {
-public:
-  explicit segment_files(std::string directory) : directory_(std::move(directory)) { roll(); }
-  ~segment_files() {
-    close(descriptor_);
-    unlink(name(index_).c_str());
-    if (index_ > 0)
-      unlink(name(index_ - 1).c_str());
-  }
-  segment_files(const segment_files&) = delete;
-  segment_files& operator=(const segment_files&) = delete;
-
-  void append(const char* bytes, std::size_t count) {
-    if (size_ + count > segment_bytes) {
-      close(descriptor_);
-      if (index_ > 0)
-        unlink(name(index_ - 1).c_str());
-      ++index_;
-      roll();
-    }
-    if (write(descriptor_, bytes, count) != static_cast<ssize_t>(count))
-      give_up("write");
-    size_ += count;
-  }
-
-private:
-  static constexpr std::size_t segment_bytes = 256u << 20;
-  [[nodiscard]] std::string name(std::size_t index) const {
-    return directory_ + "/produce_limit." + std::to_string(getpid()) + "." + std::to_string(index);
-  }
-  void roll() {
-    descriptor_ = open(name(index_).c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (descriptor_ < 0)
-      give_up("open segment");
-    size_ = 0;
-  }
-  std::string directory_;
-  std::size_t index_ = 0;
-  std::size_t size_ = 0;
-  int descriptor_ = -1;
 };
 
 struct client_connection {
@@ -79,7 +35,7 @@ server_report serve(int listener, long connections, std::size_t frame_bytes, con
     epoll_ctl(poller, EPOLL_CTL_ADD, s, &interest);
     clients.push_back({s});
   }
-  segment_files files(directory);
+  segment_files files(directory, "produce_limit");
   std::vector<char> buffer(256u << 10);
   std::uint32_t crc = 0;
   server_report report;

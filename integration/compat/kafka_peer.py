@@ -67,17 +67,20 @@ def complaints(dumped, base_offsets):
 
 
 class Broker:
-    """One combined broker and controller with fresh data below `base`."""
+    """One combined broker and controller with fresh data below `base`: alone, or the node of that number in a cluster (see Cluster)."""
 
-    def __init__(self, base, heap="512M", **properties):
+    def __init__(self, base, heap="512M", number=1, controllers=None, cluster_id=None, **properties):
         self.base = pathlib.Path(base)
         self.heap = heap
         self.process = None
         self.data = self.base / "data"
-        self.port, controller = free_port(), free_port()
+        self.port = free_port()
+        controllers = controllers or {number: free_port()}
+        controller = controllers[number]
         self.data.mkdir(parents=True)
         settings = {
-            "process.roles": "broker,controller", "node.id": "1", "controller.quorum.voters": f"1@localhost:{controller}",
+            "process.roles": "broker,controller", "node.id": str(number),
+            "controller.quorum.voters": ",".join(f"{each}@localhost:{port}" for each, port in controllers.items()),
             "listeners": f"PLAINTEXT://localhost:{self.port},CONTROLLER://localhost:{controller}",
             "advertised.listeners": f"PLAINTEXT://localhost:{self.port},CONTROLLER://localhost:{controller}",
             "controller.listener.names": "CONTROLLER", "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
@@ -90,7 +93,7 @@ class Broker:
         (self.base / "log4j2.properties").write_text(
             "rootLogger.level=WARN\nrootLogger.appenderRefs=f\nrootLogger.appenderRef.f.ref=f\nappender.f.type=File\nappender.f.name=f\n"
             f"appender.f.fileName={self.base}/broker.log\nappender.f.layout.type=PatternLayout\nappender.f.layout.pattern=%d %p %m %c%n\n")
-        self.cluster_id = tool("kafka.tools.StorageTool", "random-uuid").strip()
+        self.cluster_id = cluster_id or tool("kafka.tools.StorageTool", "random-uuid").strip()
         tool("kafka.tools.StorageTool", "format", "-t", self.cluster_id, "-c", self.file)
 
     @property
@@ -98,10 +101,16 @@ class Broker:
         return f"localhost:{self.port}"
 
     def start(self):
+        self.launch()
+        return self.wait()
+
+    def launch(self):
         output = open(self.base / "output", "ab")
         self.process = subprocess.Popen(["java", f"-Xms{self.heap}", f"-Xmx{self.heap}", *GARBAGE_COLLECTION, f"-Dlog4j2.configurationFile={self.base}/log4j2.properties",
                                          "-cp", f"{jars()}/*", "kafka.Kafka", str(self.file)], stdout=output, stderr=output)
-        # serving means: a topic listing answers
+
+    def wait(self):
+        """Until it serves: a topic listing answers."""
         deadline = time.monotonic() + 90
         while True:
             assert self.process.poll() is None, (self.base / "output").read_text()[-4000:]
@@ -131,3 +140,32 @@ class Broker:
         if self.process and self.process.poll() is None:
             self.process.send_signal(how)
             self.process.wait(timeout=60)
+
+
+class Cluster:
+    """Three or more nodes, each broker and controller, with fresh data below `base`."""
+
+    def __init__(self, base, size=3, heap="512M", **properties):
+        controllers = {number: free_port() for number in range(1, size + 1)}
+        self.nodes = []
+        for number in controllers:
+            self.nodes.append(Broker(pathlib.Path(base) / str(number), heap, number, controllers, self.nodes[0].cluster_id if self.nodes else None,
+                                     **{"default_replication_factor": str(min(3, size)), **properties}))
+
+    def node(self, number):
+        return self.nodes[number - 1]
+
+    def start(self):
+        for each in self.nodes:
+            each.launch()
+        for each in self.nodes:
+            each.wait()
+        return self
+
+    def stop(self, how=signal.SIGTERM):
+        for each in self.nodes:
+            if each.process and each.process.poll() is None:
+                each.process.send_signal(how)
+        for each in self.nodes:
+            if each.process:
+                each.process.wait(timeout=60)

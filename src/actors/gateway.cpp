@@ -17,6 +17,10 @@ net::node_description gateway::describe_node() const {
   return description;
 }
 
+void gateway::when_settled(net::completion<void> done) {
+  caf::anon_send(with_.metadata, metadata_request{settled_request{with_.pulse->ended(), std::move(done)}});
+}
+
 const partition_actor* gateway::find(const topic_id_partition& partition, error& why) const {
   const auto* routes = with_.routes->load()->find(partition.topic_id);
   const auto number = static_cast<std::size_t>(partition.partition);

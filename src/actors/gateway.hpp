@@ -1,10 +1,13 @@
 // The node's side of the door that sessions knock on (net/service.hpp): finds a partition's actor in the routing table and sends to it
 // directly; answers on the spot what this node does not serve. Holds no state but two snapshots. Thread-safe.
 #pragma once
+#include "actors/link_pulse.hpp"
 #include "actors/messages.hpp"
 #include "actors/routing_table.hpp"
 #include "actors/snapshot.hpp"
+#include "base/clock.hpp"
 #include "base/config/node_config.hpp"
+#include "metadata/failover_watch.hpp"
 #include "net/service.hpp"
 
 #include <atomic>
@@ -22,6 +25,9 @@ public:
     const snapshot<metadata::image>* image = nullptr;
     const snapshot<routing_table>* routes = nullptr;
     const std::atomic<node_id>* controller = nullptr; // where the active one is, or −1
+    const snapshot<metadata::failover_view>* failover = nullptr;
+    const link_pulse* pulse = nullptr;
+    const clock* time = nullptr;
     metadata_actor metadata;
     broker_actor broker;
   };
@@ -36,6 +42,13 @@ public:
   net::node_description describe_node() const override;
   metadata::image_ptr image() const override { return with_.image->load(); }
   node_id controller_id() const override { return with_.controller->load(std::memory_order_acquire); }
+  std::int64_t lately_fenced(node_id broker) const override {
+    return with_.failover->load()->lately_fenced(broker, with_.time->monotonic_ms());
+  }
+  bool is_settled() const override {
+    return with_.failover->load()->is_settled(with_.time->monotonic_ms()) && with_.pulse->ended().empty();
+  }
+  void when_settled(net::completion<void> done) override;
 
   void produce(net::produce_task task, std::uint32_t index, std::shared_ptr<net::produce_sink> sink) override;
   void fetch(net::fetch_task task, std::uint32_t index, std::shared_ptr<net::fetch_sink> sink) override;

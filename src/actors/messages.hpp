@@ -348,6 +348,11 @@ struct elect_leaders_request {
 struct describe_quorum_request {
   completion_reply<election::quorum_description> done;
 };
+// Answered when no election is waited for any more (metadata/failover_watch.hpp).
+struct settled_request {
+  std::vector<node_id> gone; // whose links have ended, perhaps unknown to the actor yet
+  completion_reply<void> done;
+};
 // A partition's leader here proposes an in-sync set; answered by isr_answer.
 struct isr_request {
   topic_id_partition partition;
@@ -373,7 +378,7 @@ struct init_producer_id_request {
 struct metadata_request {
   std::variant<std::monostate, create_topics_request, delete_topics_request, create_partitions_request, alter_configs_request,
                start_metadata, leave_cluster, stop_metadata, answers_due, init_producer_id_request, elect_leaders_request,
-               describe_quorum_request, isr_request, link_event>
+               describe_quorum_request, settled_request, isr_request, link_event>
       what;
 };
 

@@ -16,6 +16,7 @@ namespace {
 constexpr std::int64_t longest_wait_ms = 500; // between two looks at what may be due
 constexpr std::int64_t ask_again_ms = 20; // a node that was elected, and did not serve yet
 constexpr std::size_t max_waiting_questions = 1'000;
+constexpr std::size_t max_waiting_for_failover = 10'000;
 
 metadata::controller_config controller_config_of(const node_config& node) {
   metadata::controller_config config;
@@ -45,7 +46,8 @@ metadata_keeper::metadata_keeper(caf::actor_config& config, shard* home, std::sh
       with_(std::move(start)),
       controller_(controller_config_of(*with_->config), std::make_shared<metadata::table_config_rules>(*with_->config),
                   prng{with_->random.next()}),
-      channel_(max_waiting_questions, [this] { return now_ms(); }) {}
+      channel_(max_waiting_questions, [this] { return now_ms(); }),
+      failover_({with_->config->leader_failover_wait_ms, with_->config->fenced_broker_listed_ms}) {}
 
 metadata_keeper::behavior_type metadata_keeper::make_behavior() {
   return {
@@ -78,6 +80,7 @@ void metadata_keeper::on_exit() {
   proposals_.clear();
   peers_.clear();
   waiting_for_producer_ids_.clear(); // each answers as it goes
+  waiting_for_failover_.clear();
   started_ = {};
   left_ = {};
 }
@@ -156,7 +159,7 @@ void metadata_keeper::arm() {
     due_ms = std::min(due_ms, controller_.next_deadline_ms());
   if (asked_ != no_node)
     due_ms = std::min(due_ms, channel_.has_leader() ? lifecycle_->next_deadline_ms() : now + ask_again_ms);
-  due_ms = std::max(due_ms, now + 1);
+  due_ms = std::max(std::min(due_ms, failover_.next_deadline_ms(now)), now + 1);
   if (due_ms >= armed_ms_)
     return;
   armed_ms_ = due_ms;
@@ -170,6 +173,7 @@ void metadata_keeper::tick() {
   if (quorum_->next_deadline_ms() <= now_ms())
     carry_out(quorum_->tick(now_ms()));
   channel_.tick(now_ms());
+  release_settled();
   expire_sessions();
   return_preferred_leaders();
   follow_leader();
@@ -276,10 +280,32 @@ void metadata_keeper::apply_committed(std::int64_t high_watermark) {
   });
   auto next = committed_.build().next;
   controller_.on_published(next);
+  failover_.replayed(*with_->published->load(), *next, now_ms());
+  if (with_->failover) // before the image: a broker that it shows fenced is listed
+    with_->failover->publish(failover_.view());
   with_->published->publish(std::move(next));
   announce(std::move(for_broker));
   for (const auto& each : committed)
     each(errc::none);
+  release_settled();
+}
+
+// Those who wait for an election, once it is over or takes too long.
+void metadata_keeper::release_settled() {
+  if (failover_.next_deadline_ms(now_ms()) == INT64_MAX)
+    for (auto& each : std::exchange(waiting_for_failover_, {}))
+      each.deliver({});
+}
+
+void metadata_keeper::obey(settled_request& request) {
+  for (const auto id : request.gone)
+    failover_.link_lost(id, *with_->published->load(), now_ms());
+  if (!request.gone.empty())
+    show_failover();
+  if (failover_.next_deadline_ms(now_ms()) == INT64_MAX || waiting_for_failover_.size() >= max_waiting_for_failover)
+    request.done.deliver({});
+  else
+    waiting_for_failover_.push_back(std::move(request.done));
 }
 
 void metadata_keeper::announce(std::vector<settled> released) {

@@ -14,6 +14,7 @@
 #include "base/config/node_config.hpp"
 #include "metadata/broker_lifecycle.hpp"
 #include "metadata/controller.hpp"
+#include "metadata/failover_watch.hpp"
 #include "metadata/image_builder.hpp"
 
 #include <caf/typed_event_based_actor.hpp>
@@ -34,6 +35,7 @@ struct metadata_start {
   uuid incarnation_id;
   prng random{0};
   snapshot<metadata::image>* published = nullptr;
+  snapshot<metadata::failover_view>* failover = nullptr; // may be null
   std::atomic<node_id>* controller = nullptr; // where the active one is, or −1; may be null
   marks_ptr marks; // of the metadata log, for the checkpoints
   // From the actor's thread: this node can no longer keep metadata, the reason in words for the operator.
@@ -82,6 +84,8 @@ private:
   void announce(std::vector<settled> released);
   void tick();
   void expire_sessions();
+  void show_failover();
+  void release_settled();
   void arm();
   void give_up(std::string reason);
 
@@ -107,6 +111,7 @@ private:
   void obey(init_producer_id_request& request);
   void obey(elect_leaders_request& request);
   void obey(describe_quorum_request& request);
+  void obey(settled_request& request);
   void obey(leave_cluster& request);
   void obey(isr_request& request);
   void propose_isrs();
@@ -174,6 +179,8 @@ private:
   std::int64_t next_producer_id_ = 0, end_producer_id_ = 0;
   bool allocating_producer_ids_ = false;
   std::deque<completion_reply<net::producer_id_and_epoch>> waiting_for_producer_ids_; // for the next block; bounded
+  metadata::failover_watch failover_;
+  std::deque<completion_reply<void>> waiting_for_failover_; // bounded
   std::int64_t looked_at_sessions_ms_ = 0;
   std::int64_t looked_at_leaders_ms_ = 0;
   std::int64_t armed_ms_ = INT64_MAX; // when the next tick comes

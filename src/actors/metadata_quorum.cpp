@@ -23,6 +23,8 @@ void metadata_keeper::obey(link_event& event) {
 void metadata_keeper::on(link_up& up) {
   peers_[up.id] = {up.incarnation_id, up.metadata};
   refused_.erase(up.id);
+  failover_.link_made(up.id);
+  show_failover();
   if (up.may_ask)
     follow_leader();
 }
@@ -30,7 +32,16 @@ void metadata_keeper::on(link_up& up) {
 void metadata_keeper::on(link_down& down) {
   peers_.erase(down.id);
   fail_calls(down.id);
+  failover_.link_lost(down.id, *with_->published->load(), now_ms());
+  show_failover();
   follow_leader();
+}
+
+// To those who ask who leads what: whether to wait.
+void metadata_keeper::show_failover() {
+  if (with_->failover)
+    with_->failover->publish(failover_.view());
+  release_settled();
 }
 
 void metadata_keeper::on(link_refused& refused) {

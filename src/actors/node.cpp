@@ -127,6 +127,7 @@ struct node::parts {
   node_load load;
   maintenance_board board;
   snapshot<metadata::image> image{std::make_shared<metadata::image>()};
+  snapshot<metadata::failover_view> failover{std::make_shared<metadata::failover_view>()};
   snapshot<routing_table> routes{std::make_shared<routing_table>()};
   data_directories directories;
 
@@ -143,6 +144,7 @@ struct node::parts {
   broker_actor broker_handle;
   metadata_actor metadata_handle;
   std::atomic<node_id> controller{no_node};
+  link_pulse pulse;
   // Of a node that is not alone: how it meets the others.
   std::shared_ptr<own_greeting> greeting;
   std::unique_ptr<net::event_loop> links_loop;
@@ -184,7 +186,7 @@ result<void> node::parts::start() {
   directories = std::move(opened);
   system = std::make_unique<caf::actor_system>(set_up(system_config, !config->is_alone()));
   start_shards();
-  door = std::make_unique<gateway>(gateway::parts{config, {}, &image, &routes, &controller, {}, {}});
+  door = std::make_unique<gateway>(gateway::parts{config, {}, &image, &routes, &controller, &failover, &pulse, environment.time, {}, {}});
   std::vector<boost::asio::io_context*> loops;
   loops.reserve(shards.size());
   for (auto& each : shards)
@@ -201,6 +203,7 @@ result<void> node::parts::start() {
   with->incarnation_id = incarnation_id;
   with->random = prng{random.next()};
   with->published = &image;
+  with->failover = &failover;
   with->controller = &controller;
   with->marks = marks_of_metadata;
   with->failed = [failed = environment.failed](const std::string&) { failed(); };
@@ -285,6 +288,7 @@ result<void> node::parts::open_links() {
   with->id = config->id;
   with->incarnation_id = incarnation_id;
   with->limits = limits;
+  with->pulse = &pulse;
   with->former = caf::actor_cast<caf::actor>(former_handle);
   with->metadata = caf::actor_cast<caf::actor>(metadata_handle);
   with->replicas = caf::actor_cast<caf::actor>(desk_handle);
@@ -450,6 +454,7 @@ bool node::parts::stop() {
   image.publish(std::make_shared<metadata::image>());
   snapshot<metadata::image>::forget_on_this_thread();
   snapshot<routing_table>::forget_on_this_thread();
+  snapshot<metadata::failover_view>::forget_on_this_thread();
   doors.reset();
   links_loop.reset();
   shards.clear();

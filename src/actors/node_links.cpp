@@ -36,10 +36,8 @@ node_links::behavior_type node_links::make_behavior() {
 }
 
 void node_links::on_exit() {
-  for (auto& [id, each] : links_) {
-    cut(each);
-    ::close(each.descriptor);
-  }
+  for (auto& [id, each] : links_)
+    release(id, each);
   links_.clear();
   with_ = nullptr;
 }
@@ -84,6 +82,8 @@ void node_links::hand_over(std::shared_ptr<net::links::new_link> made) {
   auto scribe = middleman.backend().new_scribe(socket); // owns the socket
   const auto incarnation = fresh.peer.incarnation_id;
   const bool dialled = fresh.dialled;
+  if (with_->pulse)
+    with_->pulse->watch(id, fresh.descriptor);
   links_.insert_or_assign(id, std::move(fresh));
   if (!dialled) {
     caf::anon_send(basp, caf::publish_atom_v, std::move(scribe), offered_at, caf::actor_cast<caf::strong_actor_ptr>(this),
@@ -142,8 +142,7 @@ void node_links::went_down(const caf::actor_addr& remote) {
 
 void node_links::lost(node_id id) {
   auto gone = std::move(links_.extract(id).mapped());
-  cut(gone);
-  ::close(gone.descriptor);
+  release(id, gone);
   if (gone.is_known) {
     if (gone.is_up)
       CAFKA_LOG_WARN("the link to node {} is gone", id);
@@ -157,6 +156,13 @@ void node_links::lost(node_id id) {
 
 // The middleman sees the end of the connection and lets go of it.
 void node_links::cut(link& which) noexcept { ::shutdown(which.descriptor, SHUT_RDWR); }
+
+void node_links::release(node_id id, link& which) {
+  cut(which);
+  if (with_->pulse)
+    with_->pulse->forget(id);
+  ::close(which.descriptor);
+}
 
 // A peer that greeted us and then falls silent.
 void node_links::tick() {

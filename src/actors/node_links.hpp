@@ -3,6 +3,7 @@
 // the acceptor's, told at the first card, may answer what they are asked; told again at the second, they may ask.
 // Owned by the node. Nothing here decides who is alive: a link that is down is a hint (docs/replication.md).
 #pragma once
+#include "actors/link_pulse.hpp"
 #include "actors/messages.hpp"
 #include "actors/shard_actor.hpp"
 #include "net/links/link_port.hpp"
@@ -21,6 +22,7 @@ struct links_start {
   uuid incarnation_id;
   net::links::link_limits limits;
   caf::actor former, metadata, replicas; // to whom other nodes send the rest; may be null in tests
+  link_pulse* pulse = nullptr; // may be null
   std::function<void(node_id)> lost; // a link is gone, and nothing has taken its place; any thread
   std::function<void(link_event)> tell; // from the actor's thread
 };
@@ -56,6 +58,7 @@ private:
   void lost(node_id id);
   void tick();
   static void cut(link& which) noexcept;
+  void release(node_id id, link& which);
   [[nodiscard]] peer_card own_card();
   [[nodiscard]] std::int64_t now_ms() const { return with_->time->monotonic_ms(); }
 

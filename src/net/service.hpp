@@ -135,6 +135,12 @@ public:
   // The newest committed image; never null. Cheap: once per request.
   [[nodiscard]] virtual metadata::image_ptr image() const = 0;
   [[nodiscard]] virtual node_id controller_id() const = 0;
+  // False just after the link to a broker broke: the image may name leaders that are gone. Who tells clients of leaders then waits, a moment at the most.
+  // Cheap: once per request. See metadata/failover_watch.hpp.
+  [[nodiscard]] virtual bool is_settled() const = 0;
+  virtual void when_settled(completion<void> done) = 0;
+  // Not 0: that broker was fenced lately, and this names the occasion. Each client is to be told of it once more.
+  [[nodiscard]] virtual std::int64_t lately_fenced(node_id broker) const = 0;
 
   virtual void produce(produce_task task, std::uint32_t index, std::shared_ptr<produce_sink> sink) = 0;
   virtual void fetch(fetch_task task, std::uint32_t index, std::shared_ptr<fetch_sink> sink) = 0;

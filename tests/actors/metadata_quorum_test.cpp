@@ -37,6 +37,7 @@ struct fixture : test_coordinator_fixture<> {
     storage::file_pool pool{disk, 64};
     std::shared_ptr<node_config> config = std::make_shared<node_config>();
     snapshot<metadata::image> image{std::make_shared<metadata::image>()};
+    snapshot<metadata::failover_view> failover{std::make_shared<metadata::failover_view>()};
     std::atomic<node_id> controller{no_node};
     uuid incarnation_id;
     flusher_actor flusher;
@@ -58,6 +59,7 @@ struct fixture : test_coordinator_fixture<> {
     for (auto& [id, node] : nodes)
       stop(id);
     snapshot<metadata::image>::forget_on_this_thread();
+    snapshot<metadata::failover_view>::forget_on_this_thread();
   }
   void start(node_id id) {
     auto& node = nodes[id];
@@ -72,6 +74,7 @@ struct fixture : test_coordinator_fixture<> {
     with->incarnation_id = node.incarnation_id;
     with->random = prng{static_cast<std::uint64_t>(id) * 7 + incarnations};
     with->published = &node.image;
+    with->failover = &node.failover;
     with->controller = &node.controller;
     with->marks = std::make_shared<partition_marks>();
     with->failed = [&node](std::string why) { node.failed.push_back(std::move(why)); };
@@ -220,6 +223,44 @@ CAF_TEST(when the controller dies another goes on and its broker is fenced) {
   start(old); // the same disk, another process
   until([&] { return nodes[old].started && everyone_has("after"); });
   CAF_CHECK(!nodes[old].image.load()->brokers().at(old).fenced);
+}
+
+CAF_TEST(who asks for leaders just after a broker died hears of it when the others know) {
+  until([&] { return all_started(); });
+  const auto gone = follower(), asked = gone % 3 + 1;
+  bool heard = false;
+  const auto ask = [&] {
+    heard = false;
+    caf::anon_send(nodes[asked].keeper, metadata_request{settled_request{{}, net::completion<void>{[&](const result<void>&) {
+                                                                           CAF_CHECK(nodes[asked].image.load()->brokers().at(gone).fenced);
+                                                                           heard = true;
+                                                                         }}}});
+  };
+  CAF_CHECK(nodes[asked].failover.load()->is_settled(time.monotonic_ms()));
+  caf::anon_send(nodes[asked].keeper, metadata_request{link_event{link_down{gone, nodes[gone].incarnation_id}}});
+  sched.run();
+  CAF_CHECK(!nodes[asked].failover.load()->is_settled(time.monotonic_ms()));
+  ask();
+  sched.run();
+  CAF_CHECK(!heard);
+  kill(gone);
+  until([&] { return heard; }, 240);
+  CAF_CHECK(nodes[asked].failover.load()->is_settled(time.monotonic_ms()));
+  CAF_CHECK_NOT_EQUAL(nodes[asked].failover.load()->lately_fenced(gone, time.monotonic_ms()), 0);
+  ask();
+  sched.run();
+  CAF_CHECK(heard);
+}
+
+CAF_TEST(no answer waits for long for a broker that lives) {
+  until([&] { return all_started(); });
+  const auto other = follower(), asked = other % 3 + 1;
+  bool heard = false;
+  caf::anon_send(nodes[asked].keeper,
+                 metadata_request{settled_request{{other}, net::completion<void>{[&](const result<void>&) { heard = true; }}}});
+  sched.run();
+  CAF_CHECK(!heard);
+  until([&] { return heard; }, 260);
 }
 
 CAF_TEST(a silent one is fenced when its session ends) {

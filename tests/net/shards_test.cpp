@@ -23,6 +23,9 @@ public:
   net::node_description describe_node() const override { return inner_.describe_node(); }
   metadata::image_ptr image() const override { return inner_.image(); }
   node_id controller_id() const override { return 1; }
+  bool is_settled() const override { return true; }
+  void when_settled(net::completion<void> done) override { done({}); }
+  std::int64_t lately_fenced(node_id) const override { return 0; }
   void produce(net::produce_task task, std::uint32_t index, std::shared_ptr<net::produce_sink> sink) override {
     run([this, task = std::move(task), index, sink = std::move(sink)] { inner_.produce(task, index, sink); });
   }

@@ -38,16 +38,18 @@ result<void> memory_backed_file::truncate(std::uint64_t size_bytes) {
   return {};
 }
 
-fake_service::fake_service() {
+fake_service::fake_service() { add_broker(1, false); }
+
+void fake_service::add_broker(node_id id, bool fenced) {
   metadata::register_broker_record broker;
-  broker.broker_id = 1;
+  broker.broker_id = id;
   broker.broker_epoch = 1;
   broker.incarnation_id.bytes[0] = 9;
   auto& address = broker.endpoints.emplace_back();
   address.name = "PLAINTEXT";
   address.host = "127.0.0.1";
   address.port = 9092;
-  broker.fenced = false;
+  broker.fenced = fenced;
   replay(broker);
   image_ = builder_.build().next;
 }

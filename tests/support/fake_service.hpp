@@ -34,6 +34,7 @@ public:
 
   // Returns the topic's id. Partitions are led by node 1.
   uuid add_topic(const std::string& name, std::int32_t partitions, bool files_have_descriptors = true);
+  void add_broker(node_id id, bool fenced);
   // As if produced by somebody: `data_available` goes to who watches.
   void append(topic_id_partition partition, byte_span batch);
   storage::file& file_of(topic_id_partition partition);
@@ -63,6 +64,10 @@ public:
   result<election::quorum_description> quorum_answer = election::quorum_description{};
   std::optional<result<std::vector<metadata::topic_outcome>>> topic_answer; // to the next request about topics
   std::vector<net::log_dir_description> log_dirs;
+  // Just after a broker's end, and until the test says that another leads.
+  bool settled = true;
+  std::vector<net::completion<void>> waiting_for_leaders;
+  std::map<node_id, std::int64_t> fenced_lately; // and on which occasion
 
   net::node_description describe_node() const override;
   metadata::image_ptr image() const override { return image_; }
@@ -71,6 +76,9 @@ public:
       throw std::runtime_error("the fake service was told to throw");
     return 1;
   }
+  bool is_settled() const override { return settled; }
+  void when_settled(net::completion<void> done) override { waiting_for_leaders.push_back(std::move(done)); }
+  std::int64_t lately_fenced(node_id broker) const override { return fenced_lately.contains(broker) ? fenced_lately.at(broker) : 0; }
   void produce(net::produce_task task, std::uint32_t index, std::shared_ptr<net::produce_sink> sink) override;
   void fetch(net::fetch_task task, std::uint32_t index, std::shared_ptr<net::fetch_sink> sink) override;
   void list_offset(topic_id_partition partition, std::int32_t current_leader_epoch, std::int64_t timestamp, net::isolation level,

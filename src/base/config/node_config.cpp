@@ -56,6 +56,7 @@ bool visit_members(node_config& c, Visit visit) {
          visit("broker.session.timeout.ms", c.broker_session_timeout_ms) || visit("node.insecure", c.insecure) ||
          visit("auto.leader.rebalance.enable", c.auto_leader_rebalance) ||
          visit("leader.imbalance.check.interval.seconds", c.leader_imbalance_check_interval_s) ||
+         visit("leader.failover.wait.ms", c.leader_failover_wait_ms) || visit("fenced.broker.listed.ms", c.fenced_broker_listed_ms) ||
          visit("replica.lag.time.max.ms", c.replica_lag_time_max_ms) || visit("replica.fetch.max.bytes", c.replica_fetch_max_bytes) ||
          visit("replica.fetch.response.max.bytes", c.replica_fetch_response_max_bytes) ||
          visit("replica.fetch.backoff.ms", c.replica_fetch_backoff_ms);

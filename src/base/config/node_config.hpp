@@ -60,6 +60,8 @@ struct node_config {
   std::int32_t broker_session_timeout_ms = 1'500;   // broker.session.timeout.ms
   bool auto_leader_rebalance = true;                // auto.leader.rebalance.enable
   std::int64_t leader_imbalance_check_interval_s = 10; // leader.imbalance.check.interval.seconds
+  std::int32_t leader_failover_wait_ms = 250;      // leader.failover.wait.ms
+  std::int32_t fenced_broker_listed_ms = 2'000;     // fenced.broker.listed.ms
   std::int64_t replica_lag_time_max_ms = 30'000;    // replica.lag.time.max.ms
   std::int32_t replica_fetch_max_bytes = 1 << 20;   // replica.fetch.max.bytes
   std::int32_t replica_fetch_response_max_bytes = 10 << 20; // replica.fetch.response.max.bytes

@@ -721,6 +721,26 @@ constexpr key_spec store_rows[] = {
      .section = metadata_section,
      .meaning =
          "How often the controller looks for partitions that another than the first of their replicas leads. Kafka's default is 300."},
+    {.name = "leader.failover.wait.ms",
+     .type = int32,
+     .default_value = "250",
+     .unit = "ms",
+     .min = 0,
+     .own = true,
+     .section = metadata_section,
+     .meaning =
+         "How long the answer to a client that asks who leads may wait, just after the link to a broker broke, for what is elected in its "
+         "place. Told of the old leader, clients ask again only when their own timers say so. 0: never waits."},
+    {.name = "fenced.broker.listed.ms",
+     .type = int32,
+     .default_value = "2000",
+     .unit = "ms",
+     .min = 0,
+     .own = true,
+     .section = metadata_section,
+     .meaning = "How long a client that asks for the brokers is told, once more, of one that was fenced. librdkafka, told at once of a new "
+                "leader and that the "
+                "old one is no broker any more, takes a second longer to go on."},
     {.name = "node.insecure",
      .type = boolean,
      .default_value = "false",

@@ -76,7 +76,8 @@ metadata_response describe(kafka_session& session, const metadata_query& query) 
   if (query.with_cluster_operations)
     response.cluster_authorized_operations = all_cluster_operations;
   for (const auto& [id, broker] : image->brokers())
-    if (const auto* address = endpoint_for(broker, session.host().listener_name()); address != nullptr && !broker.fenced)
+    if (const auto* address = endpoint_for(broker, session.host().listener_name());
+        address != nullptr && (!broker.fenced || session.tells_once_more(id)))
       response.brokers.push_back({id, address->host, address->port, rack_of(broker)});
   if (query.all_topics)
     for (const auto& [name, topic] : image->topics())
@@ -100,6 +101,14 @@ std::vector<metadata::new_topic> to_create(const image& from, const metadata_que
         std::ranges::find(topics, name, &metadata::new_topic::name) == topics.end())
       topics.emplace_back().name = name;
   return topics;
+}
+
+// Once it is known who leads in the place of a broker that just went.
+void reply_when_settled(kafka_session& session, const call& to, metadata_query query) {
+  if (session.node().is_settled())
+    return session.reply(to, describe(session, query));
+  session.node().when_settled(session.when_done<void>(
+      [&session, to, query = std::move(query)](const result<void>&) { session.reply(to, describe(session, query)); }));
 }
 
 } // namespace
@@ -132,7 +141,7 @@ void answer(kafka_session& session, const metadata_request& request, const call&
   if (session.context().auto_create_topics && request.allow_auto_topic_creation)
     topics = to_create(*session.node().image(), query);
   if (topics.empty())
-    return session.reply(to, describe(session, query));
+    return reply_when_settled(session, to, std::move(query));
   using outcomes = std::vector<metadata::topic_outcome>;
   session.node().create_topics(std::move(topics), false,
                                session.when_done<outcomes>([&session, to, query = std::move(query)](const result<outcomes>& created) {

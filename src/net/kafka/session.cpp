@@ -57,6 +57,11 @@ void kafka_session::finish_parked() {
     operation->finish();
 }
 
+bool kafka_session::tells_once_more(node_id fenced) {
+  const auto occasion = with_.node.lately_fenced(fenced);
+  return occasion != 0 && std::exchange(told_of_fenced_[fenced], occasion) != occasion;
+}
+
 void kafka_session::drop_parked() {
   for (auto& [sequence, operation] : std::exchange(fetches_, {}))
     operation->cancel();

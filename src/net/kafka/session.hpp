@@ -9,6 +9,7 @@
 #include "net/session.hpp"
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <string_view>
 #include <unordered_map>
@@ -84,6 +85,8 @@ public:
   void add_fetch(const call& to, std::shared_ptr<fetch_operation> operation) { fetches_.emplace(to.ticket.sequence, std::move(operation)); }
   // No fetch may wait any more.
   [[nodiscard]] bool is_finishing() const noexcept { return finishing_; }
+  // Of a broker that was fenced lately, and that this client was not yet told of since; see metadata/failover_watch.hpp.
+  bool tells_once_more(node_id fenced);
   void remove_fetch(const call& to) { fetches_.erase(to.ticket.sequence); }
 
 protected:
@@ -93,6 +96,7 @@ private:
   const node_context& with_;
   const std::uint64_t max_fetch_bytes_;
   bool finishing_ = false;
+  std::map<node_id, std::int64_t> told_of_fenced_; // and on which occasion
   std::unordered_map<std::uint64_t, std::shared_ptr<fetch_operation>> fetches_;
 };
 

@@ -6,7 +6,9 @@
 #include "net/session.hpp"
 
 #include <memory>
+#include <string>
 #include <unordered_map>
+#include <vector>
 
 namespace cafka::native {
 class RequestHeader;
@@ -64,6 +66,7 @@ private:
   void list_offsets(const request_header& request, const call& to);
   void delete_records(const request_header& request, const call& to);
   void metadata(const request_header& request, const call& to);
+  void describe_leaders(const call& to, bool all_topics, const std::vector<std::string>& topics);
   void describe_topics(const request_header& request, const call& to);
   void create_topics(const request_header& request, const call& to);
   void delete_topics(const request_header& request, const call& to);

@@ -91,6 +91,14 @@ void set_resource(wire::ConfigResource& to, const metadata::config_key& from) {
 
 void native_session::metadata(const request_header& request, const call& to) {
   const auto& asked = request.metadata();
+  std::vector<std::string> topics{asked.topics().begin(), asked.topics().end()};
+  if (with_.node.is_settled())
+    return describe_leaders(to, asked.all_topics(), topics);
+  with_.node.when_settled(when_done<void>(
+      [this, to, all = asked.all_topics(), topics = std::move(topics)](const result<void>&) { describe_leaders(to, all, topics); }));
+}
+
+void native_session::describe_leaders(const call& to, bool all_topics, const std::vector<std::string>& topics) {
   const auto image = with_.node.image();
   reply(to, [&](wire::ResponseHeader& header) {
     auto& response = *header.mutable_metadata();
@@ -106,11 +114,11 @@ void native_session::metadata(const request_header& request, const call& to) {
       each.set_port(address->port);
       each.set_rack(broker.rack);
     }
-    if (asked.all_topics())
+    if (all_topics)
       for (const auto& [name, topic] : image->topics())
         describe_topic(*response.add_topics(), *topic);
     else
-      for (const auto& name : asked.topics()) {
+      for (const auto& name : topics) {
         if (const auto* topic = image->find_topic(name))
           describe_topic(*response.add_topics(), *topic);
         else

@@ -105,6 +105,39 @@ CAF_TEST(Metadata describes a topic in every version) {
   }
 }
 
+CAF_TEST(Metadata waits for who leads in the place of a broker that is gone) {
+  harness h;
+  h.service.add_topic("orders", 1);
+  h.service.settled = false;
+  kafka_client client{h};
+  const auto asked = client.send(metadata_of("orders"), 9);
+  h.run_until([&] { return h.service.waiting_for_leaders.size() == 1; }, "the question");
+  CAF_CHECK(client.is_silent());
+  h.service.add_topic("elected", 1); // what the answer says is what is known then
+  h.service.waiting_for_leaders.front()({});
+  CAF_CHECK_EQUAL(client.receive<kafka::metadata_response>(9, asked).topics.at(0).error_code, 0);
+  const auto other = client.send(metadata_of("elected"), 9);
+  h.run_until([&] { return h.service.waiting_for_leaders.size() == 2; }, "the next question");
+  h.service.waiting_for_leaders.back()(fail(errc::cancelled, "the node stops"));
+  CAF_CHECK_EQUAL(client.receive<kafka::metadata_response>(9, other).topics.at(0).error_code, 0);
+}
+
+CAF_TEST(Metadata tells each client once more of a broker that was fenced) {
+  harness h;
+  h.service.add_broker(2, true);
+  kafka_client client{h}, other{h};
+  const auto told = [](kafka_client& asking) { return asking.ask<kafka::metadata_response>(metadata_of("a"), 9).brokers.size(); };
+  CAF_CHECK_EQUAL(told(client), 1u);
+  h.service.fenced_lately[2] = 70;
+  CAF_CHECK_EQUAL(client.ask<kafka::describe_cluster_response>(kafka::describe_cluster_request{}, 1).brokers.size(), 1u);
+  CAF_CHECK_EQUAL(told(client), 2u);
+  CAF_CHECK_EQUAL(told(client), 1u);
+  CAF_CHECK_EQUAL(told(other), 2u);
+  h.service.fenced_lately[2] = 90; // it came back, and was fenced again
+  CAF_CHECK_EQUAL(told(client), 2u);
+  CAF_CHECK_EQUAL(told(client), 1u);
+}
+
 CAF_TEST(Metadata of all topics and of none) {
   harness h;
   h.service.add_topic("a", 1);
