@@ -38,15 +38,41 @@ class Ext4Image:
     def lose_power(self, process):
         """Stops the process in its tracks, shuts the file system down without a flush, ends the process, mounts what is on the disk."""
         process.send_signal(signal.SIGSTOP)
+        self.shut_down()
+        process.send_signal(signal.SIGKILL)
+        process.wait(timeout=30)
+        self.unmount()
+        self.mount()
+
+    def shut_down(self):
+        """Nothing reaches the disk any more: what it has is what it has."""
         directory = os.open(self.mount_point, os.O_RDONLY | os.O_DIRECTORY)
         try:
             fcntl.ioctl(directory, EXT4_IOC_SHUTDOWN, struct.pack("I", NO_LOG_FLUSH))
         finally:
             os.close(directory)
-        process.send_signal(signal.SIGKILL)
-        process.wait(timeout=30)
-        self.unmount()
-        self.mount()
+
+    def fail(self):
+        """Every write and flush ends in an input/output error from here on, until it is mounted anew."""
+        subprocess.run(["/bin/mount", "-o", "remount,abort", self.mount_point], check=True)
+
+    def repair(self):
+        """What is done to a disk that failed before it is mounted again."""
+        done = subprocess.run(["/sbin/e2fsck", "-fy", self.image], capture_output=True)
+        assert done.returncode in (0, 1), done.stdout.decode()  # 1: it mended something
+
+    def fill(self, spare_bytes=0):
+        """Takes all space but `spare_bytes`, until `free`."""
+        status = os.statvfs(self.mount_point)
+        with open(self.ballast, "wb") as file:
+            os.posix_fallocate(file.fileno(), 0, max(1, status.f_bavail * status.f_frsize - spare_bytes))
+
+    def free(self):
+        self.ballast.unlink(missing_ok=True)
+
+    @property
+    def ballast(self):
+        return self.mount_point / "ballast"
 
     def __enter__(self):
         return self.mount()
