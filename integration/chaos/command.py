@@ -19,10 +19,10 @@ from campaign import Campaign  # noqa: E402
 LAST_FAULTS = 40  # lines of the log of faults that are shown with a violation
 
 
-def add_options(parser):
+def add_options(parser, pause):
     parser.add_argument("--nodes", type=int, default=3, choices=(3, 5))
     parser.add_argument("--seed", type=int, default=None)
-    parser.add_argument("--pause", type=float, default=0.1)
+    parser.add_argument("--pause", type=float, default=pause)
     parser.add_argument("--directory", default=str(ROOT / "build"))
     parser.add_argument("--keep", action="store_true")
     parser.add_argument("--no-build", action="store_true")

@@ -68,16 +68,21 @@ class Kill(Fault):
         machine.launch()
 
 
-class KillAll(Kill):
+class OfAll:
+    """What the fault does to one, at one moment to all."""
+
     def begin(self):
         self.struck = self.machines.free()
         for machine in self.struck:
             machine.busy = self
+            machine.signal(signal.SIGSTOP)
         for machine in self.struck:
-            machine.signal(signal.SIGSTOP)  # at one moment
-        for machine in self.struck:
-            machine.kill()
-        return "all" if self.struck else None
+            self.strike(machine)
+        return f"all {len(self.struck)}" if self.struck else None
+
+
+class KillAll(OfAll, Kill):
+    pass
 
 
 class Restart(Fault):
@@ -110,6 +115,10 @@ class PowerCut(Fault):
     def mend(self, machine):
         machine.restore_power()
         machine.launch()
+
+
+class PowerCutOfAll(OfAll, PowerCut):
+    pass
 
 
 class FailingDisk(Fault):
