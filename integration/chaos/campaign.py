@@ -73,6 +73,8 @@ class Campaign:
                 return self.unsettled(f"node {machine.number} knows of replicas that are not in sync: {placed}")
         for writer in self.writers:
             if not writer.wait_for(writer.acked + 1, left()):
+                if not writer.thread.is_alive():
+                    continue  # it has said why
                 return self.unsettled(f"writer {writer.number} of {writer.topic}-{writer.partition} gets nothing acknowledged")
         for writer in self.single:
             count = len(writer.acked)
