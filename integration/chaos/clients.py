@@ -1,4 +1,4 @@
-"""Who writes and reads while the faults go on. Each runs in a thread of the clients' network and goes from node to node until one serves it."""
+"""Who writes and reads while the faults go on, each in a thread of its own."""
 import random
 import threading
 import time
@@ -38,6 +38,22 @@ class Client:
         return not self.thread.is_alive()
 
 
+class Place:
+    """Where a partition is written and read: the newest leader that any node has told of, as clients of Kafka go by leader epochs. One that was replaced and does
+    not know it would say out of order to what its successor has not told it."""
+
+    def __init__(self, topic, partition):
+        self.topic, self.partition = topic, partition
+        self.leader, self.epoch, self.asked = None, -1, partition
+
+    def find(self, machines):
+        self.asked += 1
+        placed = machines.placed(self.topic, machines[self.asked % machines.size + 1])
+        if placed and placed[self.partition].leader > 0 and placed[self.partition].leader_epoch >= self.epoch:
+            self.leader, self.epoch = placed[self.partition].leader, placed[self.partition].leader_epoch
+        return self.leader is not None
+
+
 class Writer(Client):
     """An idempotent producer of one partition with up to `in_flight` batches on their way. When it is told to finish it first brings home what it began."""
 
@@ -50,23 +66,26 @@ class Writer(Client):
         self.deadline = None  # of what is left, after the end
 
     def run(self):
-        producer = Noting(self, self.new_producer_id())
-        at = self.number
+        producer, place = Noting(self, self.new_producer_id()), Place(self.topic, self.partition)
         while not self.stopping.is_set() or (producer.waiting and time.monotonic() < self.deadline):
             for _ in range(self.draw.randrange(1, self.in_flight + 1) if not producer.waiting else 0):
                 producer.add(self.writes.sent(self.draw.choice((1, 1, 2, 5, 10)), time.monotonic_ns()))
-            node = self.machines.cluster.nodes[at % self.machines.size]
+            if place.leader is None and not place.find(self.machines):
+                self.machines.halt.wait(NODE_AFTER_NODE_S)
+                continue
+            node = self.machines[place.leader].node
             producer.port, producer.host = node.port, node.host
             try:
                 producer.exchange()
                 self.stopping.wait(self.pause)
             except OSError:
                 producer.close()
-                at += 1
+                place.leader = None
                 self.machines.halt.wait(NODE_AFTER_NODE_S)
             except AssertionError as refused:
-                self.violations.note("C2", f"{self.topic}-{self.partition}: writer {self.number}, {self.writes.acked_batches} batches acknowledged: {refused}")
-                return
+                where = f"{self.topic}-{self.partition}: node {place.leader}, leader of epoch {place.epoch}"
+                self.violations.note("C2", f"{where}, to writer {self.number} after {self.writes.acked_batches} acknowledged batches: {refused}")
+                break
         producer.close()
 
     def new_producer_id(self):
@@ -108,20 +127,6 @@ class Noting(IdempotentProducer):
             self.writer.changed.notify_all()
 
 
-class Place:
-    """Where a partition is read: the newest leader that any node has told of."""
-
-    def __init__(self, topic, partition):
-        self.topic, self.partition = topic, partition
-        self.leader, self.epoch, self.asked = None, -1, partition
-
-    def find(self, machines):
-        self.asked += 1
-        placed = machines.placed(self.topic, machines[self.asked % machines.size + 1])
-        if placed and placed[self.partition].leader > 0 and placed[self.partition].leader_epoch >= self.epoch:
-            self.leader, self.epoch = placed[self.partition].leader, placed[self.partition].leader_epoch
-
-
 class Reader(Client):
     """Reads some partitions over and over, as a consumer that knows its leader's epoch does. Each poll goes on where the last one ended. `again`: having come
     to the end it starts at an offset of long ago; else it waits for more."""
@@ -146,10 +151,8 @@ class Reader(Client):
 
     def poll(self, place):
         """One fetch. Returns how many records came."""
-        if place.leader is None:
-            place.find(self.machines)
-            if place.leader is None:
-                return 0
+        if place.leader is None and not place.find(self.machines):
+            return 0
         at = place.topic, place.partition
         offset = self.next[at]
         try:
@@ -192,9 +195,8 @@ def read_all(machines, topic, partition, deadline_s=120):
     connection = None
     while end is None or offset < end:
         assert time.monotonic() < deadline, f"{topic}-{partition} cannot be read at {offset}"
-        if place.leader is None:
-            place.find(machines)
-            machines.halt.wait(NODE_AFTER_NODE_S if place.leader is None else 0)
+        if place.leader is None and not place.find(machines):
+            machines.halt.wait(NODE_AFTER_NODE_S)
             continue
         try:
             node = machines[place.leader].node

@@ -13,6 +13,7 @@ BIN = ROOT / "build" / "release"
 sys.path.append(str(ROOT / "integration"))
 os.environ.setdefault("CAFKA", str(BIN / "cafka"))
 
+import library_clients  # noqa: E402
 import machines as machinery  # noqa: E402
 from campaign import Campaign  # noqa: E402
 
@@ -34,6 +35,8 @@ def prepare(options):
         sys.exit(f"this cannot run here: {why}")
     if not options.no_build:
         subprocess.run([ROOT / "scripts" / "build", "release", "cafka"], check=True)
+    if why := library_clients.why_not():
+        print(f"no client library writes and reads: {why}")
     if options.seed is None:
         options.seed = int.from_bytes(os.urandom(3), "little")
 
@@ -63,15 +66,19 @@ def carry_out(options, clocks, paged, faults):
         halted = Interrupts(machines.halt)
         with machines:
             campaign = Campaign(machines, options.pause, paged)
+            left.callback(campaign.close)
             campaign.begin()
             faults(campaign, machines.halt)
             machines.halt.clear()
             held = campaign.verdict()
+            keep = options.keep or not held
+            if keep:
+                machines.keep_data()
         campaign.print_verdict()
         if not held:
             print(f"seed {options.seed}; the last faults:", *(base / "faults.log").read_text().splitlines()[-LAST_FAULTS:], sep="\n")
-        if not held or options.keep:
-            machines.keep_data()
+        if keep:
             left.pop_all()
+            campaign.close()
             print(f"data, logs of the nodes and the log of faults are in {base}")
         return 1 if not held else 128 + halted.number if halted.number else 0

@@ -134,6 +134,30 @@ class FailingDisk(Fault):
         machine.launch()
 
 
+class FailingDiskUnderKilledNodes(FailingDisk):
+    """One disk fails at the moment at which all nodes are killed: those whose page cache survived have what its node lost, and it must know that it did."""
+
+    def begin(self):
+        said = super().begin()
+        self.killed = self.machines.free() if said else []
+        for machine in [*self.struck, *self.killed]:
+            machine.busy = self
+            machine.kill()
+        return said and f"{said}, all killed"
+
+    def strike(self, machine):
+        for each in [machine, *self.machines.free()]:
+            each.signal(signal.SIGSTOP)
+        super().strike(machine)
+
+    def heal(self):
+        super().heal()
+        for machine in self.killed:
+            machine.launch()
+            machine.busy = None
+        self.killed = []
+
+
 class FullDisk(Fault):
     def __init__(self, *made):
         super().__init__(*made)

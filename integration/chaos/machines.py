@@ -76,7 +76,8 @@ class Machine:
         """To the point where it can be launched. A machine that lost power comes back as another boot."""
         self.kill()
         self.remount()
-        (self.node.data / BOOT_FILE).unlink(missing_ok=True)
+        if (boot := self.node.data / BOOT_FILE).exists():
+            boot.write_text("another boot")
 
     def repair_disk(self):
         """To the point where it can be launched; the machine itself was up all the time."""
@@ -143,11 +144,10 @@ class Machines:
             self.network.close()
 
     def keep_data(self):
-        """After `close`: the data of each node, out of its disk image."""
+        """Of each node, beside its log: out of its disk image, which is not kept. All have ended."""
         for machine in self.machines:
-            machine.disk.mount("ro")
+            machine.kill()
             shutil.copytree(machine.node.data, machine.node.base / "data", dirs_exist_ok=True)
-            machine.disk.unmount()
             machine.disk.image.unlink()
 
     def __getitem__(self, number):

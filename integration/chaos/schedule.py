@@ -16,6 +16,7 @@ KINDS = {
     "pause": Kind(faults.Pause, 4, 20, "SIGSTOP, from far below the session's time-out to far above"),
     "power": Kind(faults.PowerCut, 3, 5, "one node loses all that is not on its disk"),
     "disk-fails": Kind(faults.FailingDisk, 1, 6, "every write of one node ends in an error; then it is started on the mended disk"),
+    "disk-fails-all-killed": Kind(faults.FailingDiskUnderKilledNodes, 1, 2, "the same, and at that moment every node gets SIGKILL"),
     "disk-full": Kind(faults.FullDisk, 2, 10, "no space left, then there is"),
     "clock": Kind(faults.Clock, 2, 10, "one clock half a minute to six hours wrong, then right again"),
     "descriptors": Kind(faults.FewDescriptors, 2, 10, "room for only a few more open files"),
