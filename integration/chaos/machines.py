@@ -98,7 +98,7 @@ class Machine:
 
 
 class Machines:
-    """`with Machines(...)`: all started. The calling thread, and what it starts, is in the clients' network from then on."""
+    """`with Machines(...)`: all started. The calling thread, and what it starts, is in the clients' network from then on, and sees mounts that nobody else sees."""
 
     def __init__(self, base, size, clocks):
         self.base = pathlib.Path(base)
@@ -107,6 +107,7 @@ class Machines:
         self.halt = threading.Event()
 
     def __enter__(self):
+        ext4_image.see_mounts_alone()
         try:
             self.network = network.Network(self.size)
             network.enter(self.network.clients)
