@@ -29,8 +29,8 @@ void metadata_keeper::on(link_up& up) {
 
 void metadata_keeper::on(link_down& down) {
   peers_.erase(down.id);
+  follow_leader(); // first: who is told that his call has failed may have the next one ready
   fail_calls(down.id);
-  follow_leader();
 }
 
 void metadata_keeper::on(link_refused& refused) {
