@@ -69,6 +69,7 @@ class Campaign:
         deadline = time.monotonic() + SETTLED_WITHIN_S
         left = lambda: max(0.1, deadline - time.monotonic())
         for machine in self.machines:
+            self.check_log(machine)
             self.check_process(machine)
         for machine in self.machines:
             if not self.machines.wait_until(lambda: machine.node.find_line("listening on") or not machine.runs, left()) or not machine.runs:
@@ -91,6 +92,11 @@ class Campaign:
     def unsettled(self, why):
         self.violations.note("L", f"{why}, after {SETTLED_WITHIN_S} s without faults")
         return False
+
+    def check_log(self, machine):
+        """No fault here damages what was synced, and none makes an actor fail."""
+        if line := machine.node.find_line("quarantine|unhandled exception"):
+            self.violations.note("P", f"node {machine.number}: {line}")
 
     def check_process(self, machine):
         if not machine.runs and not machine.down:
@@ -177,6 +183,7 @@ class Campaign:
 
     def stop_all(self):
         for machine in self.machines:
+            self.check_log(machine)
             machine.ask_to_stop()
         for machine in self.machines:
             self.guarded("P", machine.wait_for_end)

@@ -13,7 +13,7 @@ INVARIANTS = {
     "C1": "nothing refused is read, nothing skipped, nothing that nobody wrote",
     "C2": "idempotent batches are stored once, in order, without gaps",
     "L": "healed, every node serves, every replica is in sync, every writer is acknowledged",
-    "P": "no node ends unless it is told to",
+    "P": "no node ends, fails or quarantines anything of itself",
 }
 NOT_APPLICABLE = {"C3": "no transactions yet", "C5": "no groups yet", "C6": "no groups yet"}
 SHOWN = 20  # of each invariant's violations

@@ -1,5 +1,4 @@
 """A cluster whose nodes have all that a machine has: a network interface, a disk that can lose power or fill up, a clock that can be wrong."""
-import os
 import pathlib
 import shutil
 import signal
@@ -11,7 +10,6 @@ import ext4_image
 import network
 import raw_kafka
 from cluster import Cluster
-from node import CAFKA
 
 FAKETIME = pathlib.Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
 BOOT_FILE = ".cafka_boot"

@@ -1,6 +1,6 @@
 """The short version of what `run` and `power_cuts` do for as long as one likes: the commands themselves, for some seconds.
 
-CAFKA_CHAOS_SECONDS: how long there are faults (25), CAFKA_CHAOS_ROUNDS: power cuts of one node (4), CAFKA_CHAOS_SEED: which."""
+CAFKA_CHAOS_SECONDS: how long there are faults (20), CAFKA_CHAOS_ROUNDS: power cuts of one node (3), CAFKA_CHAOS_SEED: which."""
 import os
 import pathlib
 import signal
@@ -14,8 +14,8 @@ from node import CAFKA
 
 pytestmark = pytest.mark.skipif(bool(machines.why_not()), reason=machines.why_not())
 HERE = pathlib.Path(__file__).resolve().parent
-SECONDS = int(os.environ.get("CAFKA_CHAOS_SECONDS", "25"))
-ROUNDS = int(os.environ.get("CAFKA_CHAOS_ROUNDS", "4"))
+SECONDS = int(os.environ.get("CAFKA_CHAOS_SECONDS", "20"))
+ROUNDS = int(os.environ.get("CAFKA_CHAOS_ROUNDS", "3"))
 SEED = os.environ.get("CAFKA_CHAOS_SEED", "20261122")
 HELD = [f"{name:4} held " for name in ("R1", "R4", "R9", "R10", "C1", "C2", "L", "P")]
 
@@ -40,7 +40,7 @@ def start(directory, program, *words):
 
 
 def verdict(process):
-    said = process.communicate(timeout=60 * SECONDS)[0]
+    said = process.communicate(timeout=30 * SECONDS)[0]
     print(said)
     return process.returncode, said.splitlines()
 

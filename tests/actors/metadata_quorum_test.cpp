@@ -35,7 +35,14 @@ class proposing_partition final : public shard_actor<partition_actor::base> {
 public:
   proposing_partition(caf::actor_config& config, shard* home, int* answers) : shard_actor(config, home), answers_(answers) {}
   behavior_type make_behavior() override {
-    return {[this](partition_order& order) { *answers_ += std::holds_alternative<isr_answer>(order.what); }};
+    return {[](produce_request&) {},
+            [](fetch_request&) {},
+            [](const flush_outcome&) {},
+            [](partition_query&) {},
+            [this](partition_order& order) { *answers_ += std::holds_alternative<isr_answer>(order.what); },
+            [](caf::tick_atom) {},
+            [](replica_request&) {},
+            [](replica_answer&) {}};
   }
 
 private:
@@ -282,7 +289,8 @@ CAF_TEST(proposals that gathered behind one in flight survive the controller) {
 CAF_TEST(an exception ends the node) {
   until([&] { return all_started(); });
   auto& node = nodes[follower()];
-  caf::anon_send(node.keeper, metadata_request{leave_cluster{net::completion<void>{[](const result<void>&) { throw std::runtime_error{"thrown"}; }}}});
+  caf::anon_send(node.keeper,
+                 metadata_request{leave_cluster{net::completion<void>{[](const result<void>&) { throw std::runtime_error{"thrown"}; }}}});
   until([&] { return !node.failed.empty(); });
   CAF_CHECK_EQUAL(node.failed.front(), "thrown");
 }
