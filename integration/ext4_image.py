@@ -6,6 +6,7 @@ import pathlib
 import signal
 import struct
 import subprocess
+import time
 
 EXT4_IOC_SHUTDOWN = 0x8004587D
 NO_LOG_FLUSH = 2  # the journal in memory is dropped too
@@ -18,6 +19,21 @@ def unavailable():
     if not os.path.exists("/dev/loop-control"):
         return "needs loop devices"
     return None
+
+
+def stop_in_its_tracks(pid, seconds=10):
+    """SIGSTOP, and until it has done so to every thread: none takes another step of its own. Those that wait for the disk (D) stop when they come back."""
+    os.kill(pid, signal.SIGSTOP)
+    deadline = time.monotonic() + seconds
+    while not all(state(thread) in "TtDZX" for thread in pathlib.Path(f"/proc/{pid}/task").iterdir()):
+        assert time.monotonic() < deadline, f"process {pid} does not stop"
+
+
+def state(thread):
+    try:
+        return (thread / "stat").read_text().rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return "X"
 
 
 def see_mounts_alone():
@@ -51,7 +67,7 @@ class Ext4Image:
 
     def lose_power(self, process):
         """Stops the process in its tracks, shuts the file system down without a flush, ends the process, mounts what is on the disk."""
-        process.send_signal(signal.SIGSTOP)
+        stop_in_its_tracks(process.pid)
         self.shut_down()
         process.send_signal(signal.SIGKILL)
         process.wait(timeout=30)

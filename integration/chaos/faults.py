@@ -77,6 +77,8 @@ class OfAll:
             machine.busy = self
             machine.signal(signal.SIGSTOP)
         for machine in self.struck:
+            machine.stop_in_its_tracks()
+        for machine in self.struck:
             self.strike(machine)
         return f"all {len(self.struck)}" if self.struck else None
 
@@ -147,7 +149,7 @@ class FailingDiskUnderKilledNodes(FailingDisk):
 
     def strike(self, machine):
         for each in [machine, *self.machines.free()]:
-            each.signal(signal.SIGSTOP)
+            each.stop_in_its_tracks()
         super().strike(machine)
 
     def heal(self):
