@@ -15,9 +15,10 @@ SETTLED_WITHIN = 60  # seconds
 
 
 class Cluster:
-    """On the loopback interface, or each node on one of its own in `machines`, a Network."""
+    """On the loopback interface, or each node on one of its own in `machines`, a Network. `each`: a function from a node's number to what only that node
+    is made with."""
 
-    def __init__(self, base, size=3, machines=None, **overrides):
+    def __init__(self, base, size=3, machines=None, each=lambda number: {}, **overrides):
         self.base = pathlib.Path(base)
         self.ports = [free_port() for _ in range(size)]
         hosts = [machines.address(i + 1) if machines else "127.0.0.1" for i in range(size)]
@@ -27,7 +28,7 @@ class Cluster:
             overrides["node_insecure"] = "true"  # nobody else is in these namespaces
         for i, (host, port) in enumerate(zip(hosts, self.ports)):
             inside = {"host": host, "inside": machines.namespace(i + 1), "clients_inside": machines.clients} if machines else {}
-            node = Node(self.base / f"node-{i + 1}", **inside, node_id=i + 1, controller_listener_names="CONTROLLER", controller_quorum_voters=voters,
+            node = Node(self.base / f"node-{i + 1}", **inside, **each(i + 1), node_id=i + 1, controller_listener_names="CONTROLLER", controller_quorum_voters=voters,
                         default_replication_factor=min(3, size), min_insync_replicas=2, **overrides)
             node.id = i + 1
             node.overrides["listeners"] = f"PLAINTEXT://{node.address},CONTROLLER://{host}:{port}"

@@ -16,23 +16,26 @@ START_TIMEOUT_S = 60
 
 
 def within(namespace):
-    """What to put before a command; `ip` becomes the command, so the pid stays."""
-    return ["ip", "netns", "exec", namespace] if namespace else []
+    """What to put before a command; `nsenter` becomes the command, so the pid stays. Only the network changes: a process with a view of the mounts of its
+    own, as `ip netns exec` makes it, would keep a disk mounted that is taken away."""
+    return ["nsenter", f"--net=/run/netns/{namespace}"] if namespace else []
 
 
 class Node:
     """`start` returns when the node says that it listens. What it logs is kept in `lines` and in `<base>/log`.
 
     `host`: where it listens. `inside`: the network namespace in which it runs, `clients_inside`: that of the commands which ask it.
+    `environment`: variables besides ours.
     """
 
-    def __init__(self, base, data=None, config=CONFIG, host="127.0.0.1", inside=None, clients_inside=None, **overrides):
+    def __init__(self, base, data=None, config=CONFIG, host="127.0.0.1", inside=None, clients_inside=None, environment=None, **overrides):
         self.base = pathlib.Path(base)
         self.base.mkdir(parents=True, exist_ok=True)
         self.data = pathlib.Path(data) if data else self.base / "data"
         self.config = config
         self.port = free_port()
         self.host, self.inside, self.clients_inside = host, inside, clients_inside
+        self.environment = environment or {}
         self.overrides = {key.replace("_", "."): str(value) for key, value in overrides.items()}
         self.process = None
         self.lines = []
@@ -52,7 +55,8 @@ class Node:
     def launch(self):
         """Starts the process without waiting for it to listen."""
         self.lines = []
-        self.process = subprocess.Popen(self.command(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        self.process = subprocess.Popen(self.command(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                                        env={**os.environ, **self.environment})
         self._reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
         self._reader.start()
         return self

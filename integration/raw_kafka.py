@@ -12,7 +12,10 @@ PRODUCE, FETCH, METADATA, API_VERSIONS, INIT_PRODUCER_ID, INCREMENTAL_ALTER_CONF
 NO_TAGS = b"\0"
 
 Appended = collections.namedtuple("Appended", "code base_offset append_time message")
-Metadata = collections.namedtuple("Metadata", "code topic_id partitions")
+Metadata = collections.namedtuple("Metadata", "code topic_id partitions placed")
+Placed = collections.namedtuple("Placed", "code leader leader_epoch replicas isr")
+Fetched = collections.namedtuple("Fetched", "code high_watermark records")
+Read = collections.namedtuple("Read", "offset value leader_epoch")
 
 
 # ---- fields ----
@@ -75,6 +78,10 @@ class Reader:
     def count(self):
         return max(0, self.uvarint() - 1)
 
+    def varint(self):
+        value = self.uvarint()
+        return (value >> 1) ^ -(value & 1)
+
     def skip_tags(self):
         for _ in range(self.uvarint()):
             self.uvarint()
@@ -122,6 +129,31 @@ def batch(records, producer_id=-1, epoch=-1, sequence=-1, timestamp=None, *, att
     return struct.pack(">qiibI", base_offset, 9 + len(tail) if length is None else length, -1, magic, crc32c(tail) if crc is None else crc) + tail
 
 
+def records_of(data):
+    """Every whole record, uncompressed, of what a fetch returned; headers are passed over."""
+    reader, found = Reader(data), []
+    while len(data) - reader.at >= 61:
+        base_offset, length = reader.unpack("qi")
+        if len(data) - reader.at < length:
+            break  # cut at the size that was asked for
+        end = reader.at + length
+        leader_epoch, magic, _, attributes = reader.unpack("ibIh")
+        assert magic == 2 and attributes & 7 == 0, f"a batch of magic {magic}, attributes {attributes}"
+        reader.take(34)
+        for _ in range(reader.unpack("i")[0]):
+            length = reader.varint()
+            next_record = reader.at + length
+            reader.take(1), reader.varint()
+            delta = reader.varint()
+            key_length = reader.varint()
+            reader.take(max(0, key_length))
+            value_length = reader.varint()
+            found.append(Read(base_offset + delta, None if value_length < 0 else reader.take(value_length), leader_epoch))
+            reader.at = next_record
+        assert reader.at == end, "a batch has another length than its records"
+    return found
+
+
 # ---- requests ----
 
 def frame(body):
@@ -161,9 +193,23 @@ def metadata_body(topics, tags=NO_TAGS, auto_create=False):
     return (uvarint(0) if rows is None else array(rows)) + struct.pack(">??", auto_create, False) + tags
 
 
-def fetch_body(topic=None, offset=0, max_bytes=1 << 20, session=(0, -1), max_wait=0, last_epoch=-1):
-    topics = [compact(topic) + array([struct.pack(">iiqiqi", 0, -1, offset, last_epoch, -1, max_bytes) + NO_TAGS]) + NO_TAGS] if topic else []
+def fetch_body(topic=None, offset=0, max_bytes=1 << 20, session=(0, -1), max_wait=0, last_epoch=-1, partition=0, leader_epoch=-1):
+    topics = [compact(topic) + array([struct.pack(">iiqiqi", partition, leader_epoch, offset, last_epoch, -1, max_bytes) + NO_TAGS]) + NO_TAGS] if topic else []
     return struct.pack(">iiiibii", -1, max_wait, 1, max_bytes, 0, *session) + array(topics) + array([]) + compact("") + NO_TAGS
+
+
+def read_fetched(answer):
+    """The only partition of a fetch response without a session."""
+    _, code, _ = answer.unpack("ihi")
+    if code or answer.count() == 0:
+        return Fetched(code, -1, [])
+    answer.compact()
+    assert answer.count() == 1
+    _, code, high_watermark, _, _ = answer.unpack("ihqqq")
+    for _ in range(answer.count()):
+        answer.unpack("qq"), answer.skip_tags()
+    answer.unpack("i")
+    return Fetched(code, high_watermark, records_of(answer.compact() or b""))
 
 
 class Connection:
@@ -241,7 +287,17 @@ class Connection:
         answer.compact()
         topic_id = answer.take(16)
         answer.unpack("?")
-        return Metadata(code, topic_id, answer.count())
+        numbers = lambda: [answer.unpack("i")[0] for _ in range(answer.count())]
+        placed = {}
+        for _ in range(partitions := answer.count()):
+            of_partition, partition, leader, leader_epoch = answer.unpack("hiii")
+            placed[partition] = Placed(of_partition, leader, leader_epoch, numbers(), numbers())
+            numbers(), answer.skip_tags()
+        return Metadata(code, topic_id, partitions, placed)
+
+    def read(self, *arguments, **options):
+        """Of one partition, without a session."""
+        return read_fetched(self.ask(FETCH, 12, fetch_body(*arguments, **options)))
 
     def fetch(self, *arguments, **options):
         """The error code of the response and the id of its session."""

@@ -5,18 +5,49 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <fstream>
 #include <map>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 namespace cafka::actors {
 
 namespace {
+
+constexpr std::size_t max_boot_bytes = 256;
 
 // Changes at every boot of the machine; empty where the system does not tell.
 std::string boot_id() {
   std::string id;
   std::ifstream{"/proc/sys/kernel/random/boot_id"} >> id;
   return id;
+}
+
+// Changes whenever the file system of `path` is mounted, whoever looks at it from which container: the inode of its directory in sysfs, which
+// the kernel makes at the mount. Empty for file systems that have none there (these are taken for mounted since the boot).
+std::string mount_id(const std::string& path) {
+  struct stat of_path {};
+  if (::stat(path.c_str(), &of_path) != 0)
+    return {};
+  const auto number = std::to_string(major(of_path.st_dev)) + ':' + std::to_string(minor(of_path.st_dev));
+  std::error_code unknown;
+  const auto device = std::filesystem::read_symlink("/sys/dev/block/" + number, unknown).filename().string();
+  if (device.empty())
+    return {};
+  for (const std::string type : {"ext4", "xfs", "f2fs"}) {
+    struct stat mounted {};
+    if (::stat(("/sys/fs/" + type + '/' + device).c_str(), &mounted) == 0)
+      return type + '/' + device + '/' + std::to_string(mounted.st_ino);
+  }
+  return {};
+}
+
+// As long as this stays the same, the page cache has all that was written to `path`: a disk that failed and was mounted again lost what was not
+// synced as a power cut does. Empty where the system does not tell.
+std::string page_cache_id(const std::string& path) {
+  const auto boot = boot_id();
+  return boot.empty() ? boot : boot + ' ' + mount_id(path);
 }
 
 result<void> check_owner(const storage::log_directory& directory, const node_config& config, const std::string& cluster_id) {
@@ -87,7 +118,7 @@ result<data_directories> data_directories::open(storage::file_pool& pool, const 
     data_directory one;
     one.holds_partitions = std::find(config.log_dirs.begin(), config.log_dirs.end(), path) != config.log_dirs.end();
     one.was_new = !files->identity() || files->identity()->cluster_id.empty();
-    const auto boot = pool.files().read_text(path + '/' + std::string{boot_file}, 128);
+    const auto boot = pool.files().read_text(path + '/' + std::string{boot_file}, max_boot_bytes);
     one.written_by_kafka = !one.was_new && !files->clean_marker() && !boot && boot.error().code == errc::not_found;
     if (files->identity() && opened.cluster_id.empty())
       opened.cluster_id = files->identity()->cluster_id;
@@ -157,18 +188,18 @@ std::int64_t data_directories::clean_broker_epoch() const {
 }
 
 bool data_directories::same_boot(storage::file_system& files) const {
-  const auto now = boot_id();
-  return !now.empty() && std::all_of(all.begin(), all.end(), [&](const auto& each) {
-    const auto then = files.read_text(each.files->path() + '/' + std::string{boot_file}, 128);
-    return then && *then == now;
+  return std::all_of(all.begin(), all.end(), [&](const auto& each) {
+    const auto now = page_cache_id(each.files->path());
+    const auto then = files.read_text(each.files->path() + '/' + std::string{boot_file}, max_boot_bytes);
+    return !now.empty() && then && *then == now;
   });
 }
 
 result<void> data_directories::remember_boot(storage::file_system& files) const {
-  const auto now = boot_id();
+  if (same_boot(files))
+    return {};
   for (const auto& each : all)
-    if (!same_boot(files))
-      CAFKA_TRY(files.replace_text(each.files->path() + '/' + std::string{boot_file}, now));
+    CAFKA_TRY(files.replace_text(each.files->path() + '/' + std::string{boot_file}, page_cache_id(each.files->path())));
   return {};
 }
 

@@ -49,7 +49,7 @@ struct data_directories {
 
   // −1 unless every directory has a marker of the same broker epoch.
   [[nodiscard]] std::int64_t clean_broker_epoch() const;
-  // This boot of the machine wrote to every directory before: after a mere kill the page cache still has all that was written.
+  // This boot of the machine wrote to every directory before, and none was mounted since: after a mere kill the page cache still has all that was written.
   [[nodiscard]] bool same_boot(storage::file_system& files) const;
   result<void> remember_boot(storage::file_system& files) const;
 };

@@ -31,10 +31,10 @@ void metadata_keeper::on(link_up& up) {
 
 void metadata_keeper::on(link_down& down) {
   peers_.erase(down.id);
+  follow_leader(); // first: who is told that his call has failed may have the next one ready
   fail_calls(down.id);
   failover_.link_lost(down.id, *with_->published->load(), now_ms());
   show_failover();
-  follow_leader();
 }
 
 // To those who ask who leads what: whether to wait.

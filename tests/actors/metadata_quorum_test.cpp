@@ -30,6 +30,25 @@ public:
   }
 };
 
+// A partition's leader that counts what it is told of its proposals.
+class proposing_partition final : public shard_actor<partition_actor::base> {
+public:
+  proposing_partition(caf::actor_config& config, shard* home, int* answers) : shard_actor(config, home), answers_(answers) {}
+  behavior_type make_behavior() override {
+    return {[](produce_request&) {},
+            [](fetch_request&) {},
+            [](const flush_outcome&) {},
+            [](partition_query&) {},
+            [this](partition_order& order) { *answers_ += std::holds_alternative<isr_answer>(order.what); },
+            [](caf::tick_atom) {},
+            [](replica_request&) {},
+            [](replica_answer&) {}};
+  }
+
+private:
+  int* answers_;
+};
+
 struct fixture : test_coordinator_fixture<> {
   struct one_node {
     node_id id = no_node;
@@ -286,6 +305,35 @@ CAF_TEST(without a majority nothing is done and it is said why) {
   create(left, "at-last");
   until([&] { return created.contains("at-last"); });
   CAF_CHECK_EQUAL(created.at("at-last"), errc::none);
+}
+
+CAF_TEST(proposals that gathered behind one in flight survive the controller) {
+  until([&] { return all_started(); });
+  const auto old = controller();
+  const auto asking = follower();
+  auto answers = 0;
+  const auto partition = spawn_on<proposing_partition>(sys, nullptr, &answers);
+  auto& node = nodes[asking];
+  for (int i = 0; i < 2; ++i)
+    caf::anon_send(node.keeper, metadata_request{isr_request{{id_of(5), 0}, {}, partition}});
+  // The first is on its way and the second waits for it when the link ends.
+  caf::anon_send(node.keeper, metadata_request{link_event{link_down{old, nodes[old].incarnation_id}}});
+  kill(old);
+  until([&] { return controller() != no_node && answers == 2; });
+  create(asking, "t");
+  until([&] { return created.contains("t"); });
+  CAF_CHECK_EQUAL(created.at("t"), errc::none);
+  CAF_CHECK(node.failed.empty());
+  caf::anon_send_exit(partition, caf::exit_reason::user_shutdown);
+}
+
+CAF_TEST(an exception ends the node) {
+  until([&] { return all_started(); });
+  auto& node = nodes[follower()];
+  caf::anon_send(node.keeper,
+                 metadata_request{leave_cluster{net::completion<void>{[](const result<void>&) { throw std::runtime_error{"thrown"}; }}}});
+  until([&] { return !node.failed.empty(); });
+  CAF_CHECK_EQUAL(node.failed.front(), "thrown");
 }
 
 CAF_TEST(a message from a process that is not linked is not listened to) {

@@ -73,7 +73,7 @@ def consume(address, request):
 def pour(address, request):
     producer = Producer({"bootstrap.servers": address, "enable.idempotence": True, "linger.ms": 5, "message.timeout.ms": 300000})
     failed, acked = [], 0
-    with open(request["to"], "w") as acks:
+    with open(request["to"], "w", buffering=1 if request.get("pause") else -1) as acks:
         def delivered(number):
             def note(error, message):
                 nonlocal acked
@@ -92,7 +92,7 @@ def pour(address, request):
                     break
                 except BufferError:
                     producer.poll(1)
-            producer.poll(0)
+            producer.poll(request.get("pause", 0))
         producer.flush(300)
     if failed:
         raise RuntimeError(f"{len(failed)} failed: {failed[:3]}")
@@ -103,7 +103,7 @@ def drain(address, request):
     consumer = Consumer({"bootstrap.servers": address, "group.id": "nobody", "enable.auto.commit": False, "auto.offset.reset": "error"})
     consumer.assign([TopicPartition(request["topic"], p, 0) for p in range(request["partitions"])])
     left = request["count"]
-    with open(request["to"], "wb") as out:
+    with open(request["to"], "wb", buffering=0 if request.get("pause") else -1) as out:
         while left > 0:
             for message in consumer.consume(1000, timeout=1):
                 if message.error() is None: # the node may be away for a while
