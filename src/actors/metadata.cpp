@@ -46,11 +46,8 @@ metadata_keeper::metadata_keeper(caf::actor_config& config, shard* home, std::sh
       with_(std::move(start)),
       controller_(controller_config_of(*with_->config), std::make_shared<metadata::table_config_rules>(*with_->config),
                   prng{with_->random.next()}),
-<<<<<<< HEAD
       channel_(max_waiting_questions, [this] { return now_ms(); }),
-      failover_({with_->config->leader_failover_wait_ms, with_->config->fenced_broker_listed_ms}) {}
-=======
-      channel_(max_waiting_questions, [this] { return now_ms(); }) {
+      failover_({with_->config->leader_failover_wait_ms, with_->config->fenced_broker_listed_ms}) {
   // Nobody takes its place while the node runs: without it the node would look alive to its clients and be none of the cluster.
   set_exception_handler([this](std::exception_ptr& thrown) -> caf::error {
     std::string what = "unknown";
@@ -65,7 +62,6 @@ metadata_keeper::metadata_keeper(caf::actor_config& config, shard* home, std::sh
     return caf::sec::runtime_error;
   });
 }
->>>>>>> chaos
 
 metadata_keeper::behavior_type metadata_keeper::make_behavior() {
   return {
