@@ -48,9 +48,7 @@ std::string voters_text(const election::cluster_identity& identity) {
 }
 
 result<election::cluster_identity> parse_voters(std::string_view text, const std::string& file) {
-  const auto damaged = [&] {
-    return fail(errc::bad_format, file + " is damaged: restore it, its lines are the same on every voter");
-  };
+  const auto damaged = [&] { return fail(errc::bad_format, file + " is damaged: restore it, its lines are the same on every voter"); };
   const auto parsed = parse_properties(text, file);
   if (!parsed)
     return damaged();

@@ -112,6 +112,7 @@ result<void> metadata_keeper::load() {
   committed_ = metadata::image_builder{snapshot.image};
   applied_end_offset_ = snapshot.image->offset() + 1;
   last_timestamp_ms_ = snapshot.last_timestamp_ms;
+  with_->marks->log_start_offset.store(ground_->log->log().log_start_offset(), std::memory_order_release);
   return {};
 }
 
@@ -271,7 +272,7 @@ void metadata_keeper::apply_committed(std::int64_t high_watermark) {
                            return {};
                          });
   if (!read) {
-    give_up("the metadata log cannot be replayed: " + read.error().to_string());
+    give_up("the metadata log cannot be replayed: " + read.error().to_string() + ". " + metadata_log::how_to_restore());
     return;
   }
   applied_end_offset_ = std::max(applied_end_offset_, high_watermark);

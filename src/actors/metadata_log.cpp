@@ -54,12 +54,14 @@ uuid metadata_topic_id() {
 result<std::unique_ptr<metadata_log>> metadata_log::open(storage::file_pool& pool, const metadata_log_options& options) {
   const topic_partition name{std::string{metadata::metadata_topic}, 0};
   std::unique_ptr<metadata_log> opened{new metadata_log{pool, options.log_dir + '/' + name.to_string()}};
+  CAFKA_TRY(opened->find_snapshots());
   storage::log_open_options with;
   with.name = name;
   with.topic_id = metadata_topic_id();
   with.config = options.config;
   with.recovery_point = options.recovery_point;
-  with.log_start_offset = options.log_start_offset;
+  // A log from another node, put in place of a damaged one, may begin earlier than this one did.
+  with.log_start_offset = std::min(options.log_start_offset, opened->newest_snapshot().value_or(election::log_position{}).end_offset);
   with.clean = options.clean;
   with.now_ms = options.now_ms;
   // The log does not know of the quorum's own files beside it.
@@ -67,19 +69,35 @@ result<std::unique_ptr<metadata_log>> metadata_log::open(storage::file_pool& poo
     if (report && !message.ends_with(election::quorum_state_file) && message.find(snapshot_suffix) == std::string_view::npos)
       report(message);
   };
-  CAFKA_TRY_ASSIGN(log, storage::partition_log::open(pool, opened->directory_, with));
-  opened->log_ = std::move(log);
+  auto log = storage::partition_log::open(pool, opened->directory_, with);
+  if (!log && log.error().code == errc::quarantined)
+    return fail(errc::quarantined, log.error().detail + " (this is no topic's). " + how_to_restore());
+  if (!log)
+    return tl::unexpected<error>(std::move(log.error()));
+  opened->log_ = std::move(*log);
   CAFKA_TRY(opened->load_state());
-  CAFKA_TRY(opened->find_snapshots());
+  CAFKA_TRY(opened->check_start());
   return opened;
 }
 
+std::string metadata_log::how_to_restore() {
+  return "Stop the node that leads the quorum (cafka quorum status), copy its " + std::string{metadata::metadata_topic} +
+         "-0 in place of this node's, but keep this node's quorum-state, and start both; of a single node, restore the directory from a "
+         "backup";
+}
+
 result<void> metadata_log::load_state() {
-  auto text = pool_.files().read_text(directory_ + '/' + std::string{election::quorum_state_file}, 64 << 10);
+  const auto path = directory_ + '/' + std::string{election::quorum_state_file};
+  auto text = pool_.files().read_text(path, 64 << 10);
   if (!text)
     return text.error().code == errc::not_found ? result<void>{} : tl::unexpected<error>(std::move(text.error()));
-  CAFKA_TRY_ASSIGN(state, election::parse_quorum_state(*text));
-  state_ = std::move(state);
+  auto state = election::parse_quorum_state(*text);
+  if (!state)
+    return fail(errc::bad_format,
+                path + " is damaged: " + state.error().detail +
+                    ". It holds this voter's vote: restore it from a backup of this very node. Without one, move the data directories "
+                    "away and start empty, or, of a node that is alone, remove the file");
+  state_ = *state;
   return {};
 }
 
@@ -91,14 +109,20 @@ result<void> metadata_log::save_state(const election::quorum_state& state) {
 
 result<void> metadata_log::find_snapshots() {
   auto& files = pool_.files();
-  CAFKA_TRY_ASSIGN(entries, files.list(directory_));
-  for (const auto& entry : entries) {
+  const auto entries = files.list(directory_);
+  if (!entries)
+    return entries.error().code == errc::not_found ? result<void>{} : tl::unexpected<error>(entries.error());
+  for (const auto& entry : *entries) {
     if (entry.name.ends_with(unfinished_snapshot_suffix))
       CAFKA_TRY(files.remove(directory_ + '/' + entry.name));
     else if (const auto position = parse_snapshot_name(entry.name))
       snapshots_.push_back({*position, entry.size_bytes, read_snapshot_timestamp(files, path_of(*position)).value_or(0)});
   }
   std::ranges::sort(snapshots_, {}, [](const known_snapshot& each) { return each.position.end_offset; });
+  return {};
+}
+
+result<void> metadata_log::check_start() const {
   if (log_->log_start_offset() > (snapshots_.empty() ? 0 : snapshots_.back().position.end_offset))
     return fail(errc::bad_format, directory_ + " begins at offset " + std::to_string(log_->log_start_offset()) +
                                       " and no snapshot holds what came before: restore the missing .checkpoint file");
@@ -112,12 +136,10 @@ result<snapshot_content> metadata_log::load_snapshot() {
   auto content = read_snapshot(pool_.files(), path_of(newest), newest);
   if (!content) {
     const auto before = snapshots_.size() > 1 ? snapshots_[snapshots_.size() - 2].position.end_offset : 0;
-    auto what_to_do = log_->log_start_offset() <= before
-                          ? ". The log still has all that it holds: move the file away and start again"
-                          : ". Stop the node that leads the quorum (cafka quorum status), copy its " + directory_.substr(directory_.rfind('/') + 1) +
-                                " in place of this node's, but keep this node's quorum-state, and start both; of a single node, restore "
-                                "the directory from a backup";
-    return fail(content.error().code, path_of(newest) + " is damaged: " + content.error().detail + std::move(what_to_do));
+    return fail(content.error().code,
+                path_of(newest) + " is damaged: " + content.error().detail + ". " +
+                    (log_->log_start_offset() <= before ? "The log still has all that it holds: move the file away and start again"
+                                                        : how_to_restore()));
   }
   if (!election::continues_snapshot(summary()))
     CAFKA_TRY(start_over_at(newest.end_offset));

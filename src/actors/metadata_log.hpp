@@ -43,6 +43,9 @@ class metadata_log {
 public:
   static result<std::unique_ptr<metadata_log>> open(storage::file_pool& pool, const metadata_log_options& options);
 
+  // For the operator, when it is damaged.
+  static std::string how_to_restore();
+
   [[nodiscard]] storage::partition_log& log() noexcept { return *log_; }
   [[nodiscard]] const election::quorum_state& state() const noexcept { return state_; }
   // Synced when it returns.
@@ -89,6 +92,7 @@ private:
   metadata_log(storage::file_pool& pool, std::string directory) : pool_(pool), directory_(std::move(directory)) {}
   result<void> load_state();
   result<void> find_snapshots();
+  [[nodiscard]] result<void> check_start() const;
   [[nodiscard]] std::string path_of(const election::log_position& snapshot) const { return directory_ + '/' + snapshot_name(snapshot); }
   result<void> append_batch(byte_vector batch, std::int64_t wall_ms);
 

@@ -224,8 +224,9 @@ result<void> write_image(snapshot_file& into, const metadata::image& from, std::
     value.clear();
     metadata::encode_record(record, value);
     builder.add(last_timestamp_ms, std::nullopt, byte_span{value});
-    return builder.record_count() >= static_cast<std::int32_t>(max_batch_records) || builder.size_bytes() >= max_batch_bytes ? end_batch()
-                                                                                                                             : result<void>{};
+    return builder.record_count() >= static_cast<std::int32_t>(max_batch_records) || builder.size_bytes() >= max_batch_bytes
+               ? end_batch()
+               : result<void>{};
   }));
   CAFKA_TRY(end_batch());
   return append_control(into, footer_type, election::snapshot_footer_record{}, offset, last_timestamp_ms);

@@ -53,8 +53,8 @@ std::string remains_text(const election::quorum_remains& found) {
   text += "  voters:          " + voters_text(found) + "\n";
   text += "  recoveries:      " + number(found.identity.recoveries) + "\n";
   text += "  log:             offsets " + number(found.log_start_offset) + " to " + number(found.last.end_offset) + ", last epoch " +
-          number(found.last.leader_epoch) +
-          (found.snapshot_end_offset < 0 ? "" : ", snapshot at " + number(found.snapshot_end_offset)) + "\n";
+          number(found.last.leader_epoch) + (found.snapshot_end_offset < 0 ? "" : ", snapshot at " + number(found.snapshot_end_offset)) +
+          "\n";
   text += "  known committed: below offset " + number(found.high_watermark) + ", perhaps more\n";
   text += "  highest epoch:   " + number(found.known_epoch) +
           (found.known_leader == no_node ? "" : ", led by node " + number(found.known_leader)) + "\n";

@@ -68,8 +68,8 @@ struct fixture : test_coordinator_fixture<> {
     node.started = false;
     flusher::dependencies needs{&node.disk, &time, [](const directory_failed&) {}};
     node.flusher = sys.spawn<flusher>(std::move(*storage::log_directory::open(node.pool, "/data", true)), std::move(needs));
-    node.snapshots = sys.spawn<snapshot_writer>(&node.disk, std::string{"/data/__cluster_metadata-0"},
-                                                std::make_shared<const std::atomic<bool>>(false));
+    node.snapshots =
+        sys.spawn<snapshot_writer>(&node.disk, std::string{"/data/__cluster_metadata-0"}, std::make_shared<const std::atomic<bool>>(false));
     node.broker = spawn_on<obedient_broker>(sys, nullptr);
     auto with = std::make_shared<metadata_start>();
     with->config = node.config;

@@ -112,7 +112,8 @@ CAF_TEST(after a power cut at any operation it is there whole or not at all) {
     memory_file_system ground;
     CAF_REQUIRE(ground.create_directories("/meta"));
     CAF_REQUIRE(ground.sync_directory("/"));
-    faulting_file_system faulty{ground, [number](const operation& what) { return number > 0 && what.number == number ? fault::power_off : fault::none; }};
+    faulting_file_system faulty{
+        ground, [number](const operation& what) { return number > 0 && what.number == number ? fault::power_off : fault::none; }};
     const auto written = write(faulty, *image);
     CAF_CHECK_EQUAL(static_cast<bool>(written), number == 0);
     operations = std::max(operations, faulty.operation_count());

@@ -232,7 +232,8 @@ CAF_TEST(after a recovery the survivor leads alone and empty nodes join it) {
   CAF_CHECK(!empty.is_voter());
   // Of the past, over a link that was made while it was empty.
   empty.link_up(3);
-  const auto past = empty.handle({{3, directory(3)}, {1, 2, 3}, cluster_identity{"c", voter_set{{{1, directory(1)}, {3, directory(3)}}}, 0}, true});
+  const auto past =
+      empty.handle({{3, directory(3)}, {1, 2, 3}, cluster_identity{"c", voter_set{{{1, directory(1)}, {3, directory(3)}}}, 0}, true});
   CAF_CHECK(past.problem.find("recovery 0") != std::string::npos);
   CAF_CHECK(*empty.formed() == recovered);
 }

@@ -31,7 +31,8 @@ totals simulate(std::size_t voters, std::uint64_t first_seed, std::uint64_t seed
     sum.simulated_ms += quorum.now_ms() - began_ms;
   }
   CAF_MESSAGE(voters << " voters, " << seeds << " seeds: " << sum.committed << " records committed, " << sum.elections << " elections, "
-                     << sum.crashes << " crashes, " << sum.snapshots_loaded << " snapshots fetched, " << sum.simulated_ms / 1000 << " simulated seconds");
+                     << sum.crashes << " crashes, " << sum.snapshots_loaded << " snapshots fetched, " << sum.simulated_ms / 1000
+                     << " simulated seconds");
   return sum;
 }
 

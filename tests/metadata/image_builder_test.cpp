@@ -239,7 +239,8 @@ CAF_TEST(snapshots of random histories) {
       }
       case 3: tell(remove_topic_record{topic(), {}}); break;
       case 4: {
-        config_record set{static_cast<std::int8_t>(random.chance(1, 2) ? 2 : 4), random.chance(1, 4) ? "" : name, "k" + std::to_string(number), "v", {}};
+        config_record set{
+            static_cast<std::int8_t>(random.chance(1, 2) ? 2 : 4), random.chance(1, 4) ? "" : name, "k" + std::to_string(number), "v", {}};
         if (random.chance(1, 3))
           set.value.reset();
         tell(set);

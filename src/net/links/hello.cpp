@@ -45,9 +45,10 @@ result<std::int16_t> agree(const hello& own, const hello& other, std::optional<n
   if (!own.cluster_id.empty() && !other.cluster_id.empty() && other.cluster_id != own.cluster_id)
     return fail(errc::bad_argument, name + " belongs to cluster " + other.cluster_id + ", not to " + own.cluster_id);
   if (is_superseded(own, other))
-    return fail(errc::bad_argument, "the quorum of cluster " + own.cluster_id + " was recovered without node " + std::to_string(own.id) + ": " + name +
-                                        " knows of recovery " + std::to_string(other.recoveries) + ", this node of " +
-                                        std::to_string(own.recoveries) + ". What it has is of a past that was given up: see cafka quorum recover --help");
+    return fail(errc::bad_argument, "the quorum of cluster " + own.cluster_id + " was recovered without node " + std::to_string(own.id) +
+                                        ": " + name + " knows of recovery " + std::to_string(other.recoveries) + ", this node of " +
+                                        std::to_string(own.recoveries) +
+                                        ". What it has is of a past that was given up: see cafka quorum recover --help");
   if (is_superseded(other, own))
     return fail(errc::bad_argument, name + " is of a past of cluster " + own.cluster_id + " that was given up (recovery " +
                                         std::to_string(other.recoveries) + ", now " + std::to_string(own.recoveries) +
