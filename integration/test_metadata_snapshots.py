@@ -1,6 +1,7 @@
 """Snapshots of the metadata log on real processes: what was acknowledged outlives kills while they are written and fetched, the log goes, damage is told.
 
 CAFKA_SNAPSHOT_ROUNDS: how often a node is killed (5). CAFKA_SNAPSHOT_SEED: at which moments."""
+import json
 import os
 import random
 import re
@@ -36,11 +37,20 @@ def topics_at(node):
     return set(node.cafka("topic", "list").stdout.decode().split())
 
 
-def wait_until(holds, what, timeout=SETTLED_WITHIN):
-    deadline = time.monotonic() + timeout
-    while not holds():
-        assert time.monotonic() < deadline, f"{what} did not come to pass"
-        time.sleep(0.05)
+def wait_for_topics(node, names):
+    deadline = time.monotonic() + SETTLED_WITHIN
+    while missing := set(names) - topics_at(node):
+        assert time.monotonic() < deadline, f"node {node.id} does not have {sorted(missing)[:10]}"
+
+
+def wait_for_log_start(node, above):
+    """Until it has said, since its start, that its log begins past that offset."""
+    said = lambda: max([0, *(int(found.group(1)) for line in list(node.lines) if (found := re.search(r"the log begins at (\d+)", line)))])
+    deadline = time.monotonic() + SETTLED_WITHIN
+    with node._changed:
+        while said() <= above:
+            assert time.monotonic() < deadline, f"the log of node {node.id} still begins at {said()}"
+            node._changed.wait(1)
 
 
 def create(node, names):
@@ -54,6 +64,7 @@ class Churn:
     def __init__(self, node):
         self.node, self.there, self.gone, self.open = node, set(), set(), set()
         self.number = 0
+        self._changed = threading.Condition()
 
     def start(self):
         self._stop = threading.Event()
@@ -65,7 +76,9 @@ class Churn:
 
     def _run(self):
         while not self._stop.is_set():
-            self.number += 1
+            with self._changed:
+                self.number += 1
+                self._changed.notify_all()
             name = f"t{self.number}"
             if self._ask("create", name):
                 self.there.add(name)
@@ -77,8 +90,9 @@ class Churn:
                 (self.gone if self._ask("delete", name) else self.open).add(name)
 
     def wait_for(self, count):
-        target = self.number + count
-        wait_until(lambda: self.number >= target, f"{count} more topics")
+        with self._changed:
+            target = self.number + count
+            assert self._changed.wait_for(lambda: self.number >= target, SETTLED_WITHIN), f"{count} more topics did not come"
 
     def finish(self):
         self._stop.set()
@@ -128,14 +142,15 @@ def test_who_was_away_for_longer_than_the_log_is_kept(cluster):
     had = max([0, *snapshots_of(away)])
     at = cluster.node(1)
     create(at, [f"t{i}" for i in range(40)])
-    wait_until(lambda: all(log_start_of(node) > had and snapshots_of(node)[0] > had for node in cluster.others(3)), "the log's end")
+    for node in cluster.others(3):
+        wait_for_log_start(node, had)
     away.start()
     assert away.find_line("has the leader's snapshot of the metadata")
-    wait_until(lambda: "t39" in topics_at(away) and "before" in topics_at(away), "the topics at who was away")
+    wait_for_topics(away, ["before", "t39"])
     # It follows on, and votes: with one of the others it is a majority.
     create(at, ["after"])
-    wait_until(lambda: "after" in topics_at(away), "what came later")
-    leader = cluster.node(int(re.search(r"\d+", cluster.node(1).cafka("quorum", "status", "--json").stdout.decode().split('"leader"')[1]).group()))
+    wait_for_topics(away, ["after"])
+    leader = cluster.node(json.loads(at.cafka("quorum", "status", "--json").stdout)["leader"])
     other = next(node for node in cluster.nodes if node not in (away, leader))
     other.kill()
     create(away, ["two-of-three"])
@@ -157,18 +172,19 @@ def test_killed_again_and_again_while_it_fetches(cluster):
                 pass  # the log was enough this time
         away.kill()
         away.start()
-        wait_until(lambda: {f"t{i}" for i in range(made)} <= topics_at(away), "all topics")
+        wait_for_topics(away, [f"t{i}" for i in range(made)])
 
 
 def test_a_node_with_an_empty_disk(cluster):
     create(cluster.node(1), [f"t{i}" for i in range(30)])
-    wait_until(lambda: all(log_start_of(node) > 0 for node in cluster.nodes), "the log's beginning to go")
+    for node in cluster.nodes:
+        wait_for_log_start(node, 0)
     lost = cluster.node(2)
     lost.kill()
     shutil.rmtree(lost.data)
     lost.start()
     assert lost.find_line("has the leader's snapshot of the metadata")
-    wait_until(lambda: {f"t{i}" for i in range(30)} <= topics_at(lost), "all topics")
+    wait_for_topics(lost, [f"t{i}" for i in range(30)])
 
 
 def test_a_damaged_snapshot_stops_the_node(tmp_path):

@@ -24,7 +24,7 @@ result<metadata::image_ptr> replay_all(metadata_log& log) {
   return builder.build().next;
 }
 
-void count(const metadata::image& image, election::quorum_remains& into) {
+void count(const metadata::image& image, metadata::quorum_remains& into) {
   into.topics = image.topics().size();
   into.partitions = image.partition_count();
   for (const auto& [name, topic] : image.topics())
@@ -37,14 +37,14 @@ void count(const metadata::image& image, election::quorum_remains& into) {
 
 } // namespace
 
-result<election::quorum_remains> examine_lost_quorum(const node_config& config, bool recover, storage::file_system& files) {
+result<metadata::quorum_remains> examine_lost_quorum(const node_config& config, bool recover, storage::file_system& files) {
   storage::file_pool pool{files, 64};
   auto random = prng::from_system();
   CAFKA_TRY_ASSIGN(directories, data_directories::open(pool, config, random));
   auto& data = *directories.all[directories.metadata].files;
   if (!data.identity() || !directories.voters)
     return fail(errc::bad_argument, data.path() + " belongs to no cluster of several nodes: there is no quorum to recover");
-  election::quorum_remains found;
+  metadata::quorum_remains found;
   found.self = {config.id, directories.metadata_directory_id()};
   found.identity = {directories.cluster_id, *directories.voters, directories.recoveries};
   if (!found.identity.voters.contains(found.self))

@@ -1,7 +1,7 @@
 // A stopped node's part of a quorum whose majority is lost for good: what it has, and how to go on with it alone. No actor, no network; blocks.
 #pragma once
 #include "base/config/node_config.hpp"
-#include "election/quorum_remains.hpp"
+#include "metadata/quorum_remains.hpp"
 #include "storage/file_system.hpp"
 
 namespace cafka::actors {
@@ -10,7 +10,7 @@ namespace cafka::actors {
 // With `recover` it is then made the only voter of its cluster, durably, in one replacement of one file: the next start leads alone, with all that its
 // log has. Other nodes of the former quorum are from then on of a past that was given up (net/links/hello.hpp).
 // already_locked: the node runs. bad_argument: it is no voter of a cluster of several nodes. bad_format: what it has is damaged.
-result<election::quorum_remains> examine_lost_quorum(const node_config& config, bool recover,
+result<metadata::quorum_remains> examine_lost_quorum(const node_config& config, bool recover,
                                                      storage::file_system& files = storage::posix_file_system());
 
 } // namespace cafka::actors

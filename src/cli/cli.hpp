@@ -2,7 +2,7 @@
 // The server itself lives in a folder that this one may not use: main.cpp hands it in as functions.
 #pragma once
 #include "base/config/node_config.hpp"
-#include "election/quorum_remains.hpp"
+#include "metadata/quorum_remains.hpp"
 
 #include <functional>
 
@@ -23,7 +23,7 @@ enum exit_code : int {
 using start_function = std::function<int(const node_config& config)>;
 
 // What a stopped node has of a quorum whose majority is lost; with `recover` it goes on alone from there.
-using recover_function = std::function<result<election::quorum_remains>(const node_config& config, bool recover)>;
+using recover_function = std::function<result<metadata::quorum_remains>(const node_config& config, bool recover)>;
 
 struct server_functions {
   start_function start;

@@ -39,7 +39,7 @@ struct options {
 
 std::string number(auto value) { return std::to_string(value); }
 
-std::string voters_text(const election::quorum_remains& found) {
+std::string voters_text(const metadata::quorum_remains& found) {
   std::string text;
   for (const auto& voter : found.identity.voters)
     text += (text.empty() ? "" : ", ") + number(voter.id) + '@' + voter.directory_id.to_string() +
@@ -47,7 +47,7 @@ std::string voters_text(const election::quorum_remains& found) {
   return text;
 }
 
-std::string remains_text(const election::quorum_remains& found) {
+std::string remains_text(const metadata::quorum_remains& found) {
   const auto lost = found.identity.voters.size() - 1;
   std::string text = "Node " + number(found.self.id) + " of cluster " + found.identity.cluster_id + ", " + found.directory + "\n";
   text += "  voters:          " + voters_text(found) + "\n";

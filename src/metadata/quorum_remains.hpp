@@ -6,15 +6,15 @@
 #include <cstdint>
 #include <string>
 
-namespace cafka::election {
+namespace cafka::metadata {
 
 struct quorum_remains {
   std::string directory; // of the metadata log
-  replica_key self;
-  cluster_identity identity; // who votes, as this node knows it
+  election::replica_key self;
+  election::cluster_identity identity; // who votes, as this node knows it
   std::int32_t known_epoch = 0; // the highest this node has heard of
   node_id known_leader = no_node; // of it
-  log_position last; // where its log ends
+  election::log_position last; // where its log ends
   std::int64_t log_start_offset = 0;
   std::int64_t high_watermark = 0; // what it knew to be committed when that was last written; at least this much was
   std::int64_t snapshot_end_offset = -1; // −1: none
@@ -23,4 +23,4 @@ struct quorum_remains {
   std::size_t partitions_behind = 0; // of which it has one that was not in sync
 };
 
-} // namespace cafka::election
+} // namespace cafka::metadata
