@@ -72,6 +72,7 @@ void partition::on_exit() {
   watches_.clear();
   saving_.clear();
   waiting_to_save_.clear();
+  deleting_.clear();
   if (environment_)
     refuse_fetches();
   replicas_.reset();
@@ -96,6 +97,7 @@ void partition::obey(leadership& order) {
     leader_.resign(released);
     finish_all(released);
     notify_watchers();
+    answer_deletions();
     return take_part(order);
   }
   const replication::leadership view{registration.leader_epoch, registration.partition_epoch, registration.replicas, registration.isr};
@@ -112,6 +114,7 @@ void partition::obey(leadership& order) {
   }
   take_part(order);
   advance();
+  answer_deletions();
   if (is_fsync())
     request_flush();
 }
@@ -235,6 +238,7 @@ void partition::expire() {
   finish_all(late);
   if (parked_.size() > 0)
     arm_tick(leader_.next_deadline_ms());
+  answer_deletions();
   tick_replicas();
 }
 

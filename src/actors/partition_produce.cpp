@@ -14,6 +14,10 @@ partition::refusal partition::refuse_write(const net::produce_task& task) {
     return {code, explain(code, task.current_leader_epoch)};
   if (!offline_reason_.empty())
     return {errc::kafka_storage_error, offline_reason_};
+  // What is acknowledged at once could lie where nobody looks for it; acks=all waits for the in-sync set, and reads see committed records only (R7).
+  if (task.acks != net::required_acks::all && environment_->load->session_ends_ms.load(std::memory_order_acquire) <= now_ms())
+    return {errc::not_leader_or_follower, "node " + std::to_string(environment_->node) + " has not heard from the controller for its session "
+                                          "time-out: somebody else may lead " + name_.to_string() + "; acks=all is taken"};
   return {};
 }
 
@@ -219,9 +223,7 @@ void partition::go_offline(const std::string& reason) {
   if (replicas_ && replicas_->follower)
     replicas_->follower->stop();
   fail_parked(errc::kafka_storage_error, "appended, but whether it is on the disk is unknown: " + reason);
-  for (auto& each : waiting_to_save_)
-    each.done.deliver(fail(errc::kafka_storage_error, reason));
-  waiting_to_save_.clear();
+  fail_deletions(errc::kafka_storage_error, reason);
 }
 
 } // namespace cafka::actors
