@@ -141,12 +141,11 @@ private:
   void note_failed(const uuid& topic_id, replica& what);
   void report_failed();
   [[nodiscard]] std::optional<std::size_t> choose_anew(const replica& what) const;
-  [[nodiscard]] bool may_start_over(const replica& what, const metadata::partition_registration& registration) const;
   void start_over(const uuid& topic_id, topic& of, replica& what);
   void begin_anew(const uuid& topic_id, topic& of, replica& what);
   void set_aside_elsewhere(const replica& what);
   void forget_this_boot();
-  // Where the metadata says; else where its files are; else where the fewest replicas are.
+  // Where the metadata says, or its files are, or the fewest replicas are.
   [[nodiscard]] std::size_t choose_directory(const topic_partition& name, const metadata::partition_registration& registration) const;
   [[nodiscard]] std::optional<std::size_t> fewest_replicas() const; // among those that have not failed
   [[nodiscard]] shard* shard_of(const uuid& topic_id, std::int32_t number) const;

@@ -74,7 +74,8 @@ void broker::report_failed() {
     if (!here || !registration || here->retire_after || !here->files_are_ours || here->starts_over ||
         (here->state != phase::serving && here->state != phase::offline))
       continue;
-    if (may_start_over(*here, *registration)) {
+    if (here->anew_in && !failed_directories_.contains(*here->anew_in) &&
+        may_start_over(*registration, with_->config->id, here->failed_in_epoch, with_->directories[*here->anew_in].id)) {
       start_over(where.topic_id, of->second, *here);
       continue;
     }
@@ -91,16 +92,6 @@ void broker::report_failed() {
   for (const auto each : failed_directories_)
     report.directories.push_back(with_->directories[each].id);
   with_->report_failed(std::move(report));
-}
-
-// It may when nobody takes what it had for granted any more (R8): it is not in sync, not eligible, and the leader epoch is one in which the
-// replica before it cannot have fetched. Whoever leads then is not this node, which would begin with nothing.
-bool broker::may_start_over(const replica& what, const metadata::partition_registration& registration) const {
-  const auto self = with_->config->id;
-  const auto named = [self](const std::vector<node_id>& list) { return std::find(list.begin(), list.end(), self) != list.end(); };
-  return registration.leader_epoch > what.failed_in_epoch && what.anew_in &&
-         !failed_directories_.contains(*what.anew_in) && directory_of(registration, self) == with_->directories[*what.anew_in].id &&
-         registration.leader != no_node && registration.leader != self && !named(registration.isr) && !named(registration.elr);
 }
 
 void broker::start_over(const uuid& topic_id, topic& of, replica& what) {

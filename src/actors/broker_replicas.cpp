@@ -25,13 +25,17 @@ constexpr std::int64_t progress_interval_ms = 2'000;
 std::size_t broker::choose_directory(const topic_partition& name, const metadata::partition_registration& registration) const {
   const auto assigned = directory_of(registration, with_->config->id);
   const auto& all = with_->directories;
-  for (std::size_t i = 0; i < all.size(); ++i)
+  std::optional<std::size_t> said, found;
+  for (std::size_t i = 0; i < all.size(); ++i) {
     if (!assigned.is_zero() && all[i].id == assigned)
-      return i;
-  for (std::size_t i = 0; i < all.size(); ++i)
-    if (all[i].found.contains(name))
-      return i;
-  return fewest_replicas().value_or(0);
+      said = i;
+    if (!found && all[i].found.contains(name))
+      found = i;
+  }
+  // Not where it would begin with nothing while its records are counted on: somebody has moved its files.
+  if (said && (!found || all[*said].found.contains(name) || !is_counted_on(registration, with_->config->id)))
+    return *said;
+  return found ? *found : fewest_replicas().value_or(0);
 }
 
 std::optional<std::size_t> broker::fewest_replicas() const {
@@ -252,8 +256,6 @@ void broker::down(const caf::down_msg& message) {
     else if (what->state != phase::closing)
       all_flushed_ = false;
   }
-  if (!stopping_)
-    send_open_jobs();
   publish_routes();
   check_stopped();
 }

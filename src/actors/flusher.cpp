@@ -152,7 +152,7 @@ void flusher::obey(forget_boot&) {
   if (is_offline())
     return;
   if (auto written = with_.files->replace_text(directory_->path() + '/' + std::string{boot_file}, "a directory failed"); !written)
-    go_offline(written.error());
+    CAFKA_LOG_WARN("cannot note in {} that another directory failed: {}", directory_->path(), written.error().to_string());
 }
 
 void flusher::obey(take_offline& order) {

@@ -109,7 +109,9 @@ void partition::obey(leadership& order) {
     finish_all(released);
     leader_.become_leader(view, log_->log_end_offset(), log_->flushed_end_offset(), marks_->high_watermark.load(), now_ms());
     if (offline_reason_.empty())
-      if (auto begun = log_->begin_leader_epoch(registration.leader_epoch); !begun)
+      if (auto begun = log_->begin_leader_epoch(registration.leader_epoch); !begun && begun.error().code == errc::io_error)
+        lose_directory(begun.error());
+      else if (!begun)
         go_offline("cannot write the leader epoch: " + begun.error().to_string());
   }
   take_part(order);
@@ -137,8 +139,7 @@ void partition::adopt_core_config() {
       return;
     if (auto ticket = log_->prepare_flush()) {
       if (auto synced = ticket->sync(); !synced) {
-        go_offline("log directory " + environment_->log_directory + " is offline: " + synced.error().to_string());
-        environment_->report({environment_->log_directory, synced.error().to_string()});
+        lose_directory(synced.error());
         return;
       }
       log_->mark_flushed(ticket->end_offset);

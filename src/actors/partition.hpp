@@ -104,6 +104,8 @@ private:
   void flushed(const flush_outcome& outcome);
   void advance(); // after anything that may have moved the high watermark
   void go_offline(const std::string& reason);
+  // What the log said cannot be the end of this partition alone: the whole directory is offline.
+  void lose_directory(const error& cause);
 
   // Replicas.
   struct parked_fetch {

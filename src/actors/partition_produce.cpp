@@ -96,10 +96,8 @@ bool partition::append(produce_request& request, storage::checked_batch& batch, 
     // The log says that it is as it was.
     request.reply.set_may_be_written(false);
     request.reply.fail(errc::kafka_storage_error, "not written: " + appended.error().to_string());
-    if (appended.error().code == errc::io_error) {
-      go_offline("log directory " + environment_->log_directory + " is offline: " + appended.error().to_string());
-      environment_->report({environment_->log_directory, appended.error().to_string()});
-    }
+    if (appended.error().code == errc::io_error)
+      lose_directory(appended.error());
     return false;
   }
   marks_->size_bytes.fetch_add(static_cast<std::int64_t>(batch.bytes.size()), std::memory_order_release);
@@ -213,6 +211,11 @@ void partition::flushed(const flush_outcome& outcome) {
     carry_out(replicas_->follower->flushed(log_view(), now_ms()));
   if (is_fsync() && log_->flushed_end_offset() < log_->log_end_offset())
     request_flush();
+}
+
+void partition::lose_directory(const error& cause) {
+  go_offline("log directory " + environment_->log_directory + " is offline: " + cause.to_string());
+  environment_->report({environment_->log_directory, cause.to_string()});
 }
 
 void partition::go_offline(const std::string& reason) {

@@ -230,10 +230,8 @@ void partition::append_replicated(byte_span batches) {
     const auto batch = batches.first(header->size_bytes());
     if (auto appended = log_->append(*header, batch, wall_ms); !appended) {
       CAFKA_LOG_ERROR("{}: cannot append: {}", name_.to_string(), appended.error().to_string());
-      if (appended.error().code == errc::io_error) {
-        go_offline("log directory " + environment_->log_directory + " is offline: " + appended.error().to_string());
-        environment_->report({environment_->log_directory, appended.error().to_string()});
-      }
+      if (appended.error().code == errc::io_error)
+        lose_directory(appended.error());
       break;
     }
     remember_producer(*header, batch);
@@ -319,8 +317,7 @@ void partition::obey(recovery_point_lowered& order) {
   if (cut)
     cut = load_producers_again();
   if (!cut) {
-    go_offline("log directory " + environment_->log_directory + " is offline: " + cut.error().to_string());
-    environment_->report({environment_->log_directory, cut.error().to_string()});
+    lose_directory(cut.error());
     return;
   }
   note_extent();

@@ -253,8 +253,6 @@ std::optional<partition_change_record> controller::change_of_failed(node_id id, 
   const auto* now = topic.find_partition(number);
   if (!now || !has(now->replicas, id))
     return std::nullopt;
-  if (!failed.anew_in.is_zero() && directory_of(*now, id) == failed.anew_in && failed.directory != failed.anew_in)
-    return std::nullopt; // asked again before the answer was seen
   const auto in_directory = [&](const uuid& directory) {
     auto directories = now->directories;
     directories.at(static_cast<std::size_t>(std::find(now->replicas.begin(), now->replicas.end(), id) - now->replicas.begin())) = directory;

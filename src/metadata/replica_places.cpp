@@ -18,4 +18,14 @@ bool is_online(const image& in, const partition_registration& partition, node_id
   return directory.is_zero() || online.empty() || std::ranges::find(online, directory) != online.end();
 }
 
+bool is_counted_on(const partition_registration& partition, node_id replica) {
+  const auto named = [replica](const std::vector<node_id>& list) { return std::ranges::find(list, replica) != list.end(); };
+  return partition.leader == replica || partition.replicas.size() == 1 || named(partition.isr) || named(partition.elr);
+}
+
+bool may_start_over(const partition_registration& partition, node_id replica, std::int32_t last_epoch, const uuid& directory) {
+  return partition.leader != no_node && partition.leader_epoch > last_epoch && !is_counted_on(partition, replica) &&
+         directory_of(partition, replica) == directory;
+}
+
 } // namespace cafka::metadata

@@ -451,7 +451,13 @@ CAF_TEST(replicas of a failed directory) {
     CAF_CHECK(!is_online(core.working(), now, 1));
   }
   CAF_CHECK_EQUAL(partition("elsewhere").partition_epoch, 0);
-  CAF_CHECK(core.replicas_failed(report).records.empty()); // said again
+  for (const auto* topic : {"led", "followed"}) {
+    CAF_CHECK(may_start_over(partition(topic), 1, 0, sound));
+    CAF_CHECK(!may_start_over(partition(topic), 1, 1, sound)); // in the epoch in which it fetched
+    CAF_CHECK(!may_start_over(partition(topic), 1, 0, broken));
+    CAF_CHECK(!may_start_over(partition(topic), 2, 0, uuid{})); // which leads
+  }
+  CAF_CHECK(!may_start_over(partition("lagging"), 1, -1, broken));
   // The lagging follower has caught up: now there is somebody.
   alter_partition_request grow{1, epoch_of(1), id_of("lagging"), 0, partition("lagging").partition_epoch, {{1}, {2}}};
   CAF_CHECK_EQUAL(append(core.alter_partition(grow)).code, errc::none);
