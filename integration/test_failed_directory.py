@@ -7,7 +7,7 @@ import pytest
 
 import ext4_image
 from cluster import Cluster, HistoryWriter
-from test_cluster import check_all, running
+from test_cluster import running
 
 needs_a_disk = pytest.mark.skipif(ext4_image.unavailable() is not None, reason=f"a small loop mount {ext4_image.unavailable()}")
 PARTITIONS = 4
@@ -63,8 +63,8 @@ def test_replicas_move_off_a_directory_that_fails(cluster, disk):
     break_down(disk)
     second.wait_for_line(r"log directory .* is offline", 30)
     # They start over in the other directory, from the leader, and count once they have all of it.
-    for _ in hit:
-        second.wait_for_line(rf"{topic}-\d+ starts over in {second.data}", 30)
+    for name in hit:
+        second.wait_for_line(rf"{name} starts over in {second.data}", 30)
     cluster.wait_for_whole_isr(topic)
     for writer in writers:
         writer.wait_for(50)
@@ -95,46 +95,55 @@ def check_all_of(cluster, topic, writers):
             assert time.monotonic() < deadline, f"replicas of {topic}-{partition} differ: {digests}"
 
 
-@needs_a_disk
-def test_a_node_whose_last_directory_fails_stops(tmp_path, disk):
+@pytest.fixture
+def on_one_disk(tmp_path, disk):
+    """All that node 3 has lies on `disk`."""
     made = Cluster(tmp_path)
     made.node(3).data = disk.mount_point / "data"
-    for cluster in running(made.start()):
-        topic, third = "left", cluster.node(3)
-        cluster.nodes[0].cafka("topic", "create", topic, "--partitions", 3)
-        cluster.wait_for_whole_isr(topic)
-        writers = [HistoryWriter(cluster, topic, partition).start() for partition in range(3)]
-        for writer in writers:
-            writer.wait_for(20)
-        break_down(disk)
-        third.process.wait(timeout=60)
-        assert third.process.returncode != 0
-        assert third.find_line(r"this node stops|no longer keeps metadata"), third.lines[-20:]
-        cluster.wait_for(topic, lambda leader, replicas, isr: leader in (1, 2) and sorted(isr) == [1, 2])
-        for writer in writers:
-            writer.wait_for(20)
-            writer.finish().check(cluster.node(cluster.describe(topic)[writer.partition][0]))
+    yield from running(made.start())
 
 
-def test_a_damaged_replica_is_fetched_anew(tmp_path):
-    for cluster in running(Cluster(tmp_path).start()):
-        topic, second = "damaged", cluster.node(2)
-        cluster.nodes[0].cafka("topic", "create", topic, "--partitions", 1)
-        cluster.wait_for_whole_isr(topic)
-        writer = HistoryWriter(cluster, topic).start()
-        writer.wait_for(200)
-        assert second.stop() == 0  # its recovery point is the end of its log
-        segment = second.data / f"{topic}-0" / ("0" * 20 + ".log")
-        kept = segment.read_bytes()[: segment.stat().st_size // 2]
-        segment.write_bytes(kept)
-        second.start()
-        second.wait_for_line(rf"{topic}-0 is not served", 30)
-        second.wait_for_line(rf"{topic}-0 starts over in", 30)
-        check_all(cluster, topic, [writer])
-        strays = list(second.data.glob(f"{topic}-0.*-stray"))
-        assert len(strays) == 1 and (strays[0] / segment.name).read_bytes() == kept, "the damaged files are kept as they were"
-        # A second start finds nothing to complain of.
-        assert second.stop() == 0
-        second.start()
-        cluster.wait_for_whole_isr(topic)
-        assert not second.find_line(r"is not served|starts over")
+@needs_a_disk
+def test_a_node_whose_last_directory_fails_stops(on_one_disk, disk):
+    cluster, topic = on_one_disk, "left"
+    third = cluster.node(3)
+    cluster.nodes[0].cafka("topic", "create", topic, "--partitions", 3)
+    cluster.wait_for_whole_isr(topic)
+    writers = [HistoryWriter(cluster, topic, partition).start() for partition in range(3)]
+    for writer in writers:
+        writer.wait_for(20)
+    break_down(disk)
+    assert third.process.wait(timeout=60) != 0
+    assert third.find_line(r"this node stops|no longer keeps metadata"), third.lines[-20:]
+    cluster.wait_for(topic, lambda leader, replicas, isr: leader in (1, 2) and sorted(isr) == [1, 2])
+    for writer in writers:
+        writer.wait_for(20)
+        writer.finish().check(cluster.node(cluster.describe(topic)[writer.partition][0]))
+
+
+@pytest.fixture
+def sound(tmp_path):
+    yield from running(Cluster(tmp_path).start())
+
+
+def test_a_damaged_replica_is_fetched_anew(sound):
+    topic, second = "damaged", sound.node(2)
+    sound.nodes[0].cafka("topic", "create", topic, "--partitions", 1)
+    sound.wait_for_whole_isr(topic)
+    writer = HistoryWriter(sound, topic).start()
+    writer.wait_for(200)
+    assert second.stop() == 0  # its recovery point is the end of its log
+    segment = second.data / f"{topic}-0" / ("0" * 20 + ".log")
+    kept = segment.read_bytes()[: segment.stat().st_size // 2]
+    segment.write_bytes(kept)
+    second.start()
+    second.wait_for_line(rf"{topic}-0 is not served", 30)
+    second.wait_for_line(rf"{topic}-0 starts over in", 30)
+    check_all_of(sound, topic, [writer])
+    strays = list(second.data.glob(f"{topic}-0.*-stray"))
+    assert len(strays) == 1 and (strays[0] / segment.name).read_bytes() == kept, "the damaged files are kept as they were"
+    # A second start finds nothing to complain of.
+    assert second.stop() == 0
+    second.start()
+    sound.wait_for_whole_isr(topic)
+    assert not second.find_line(r"is not served|starts over")
