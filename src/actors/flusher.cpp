@@ -151,8 +151,8 @@ void flusher::obey(set_aside& order) {
 void flusher::obey(forget_boot&) {
   if (is_offline())
     return;
-  if (auto written = with_.files->replace_text(directory_->path() + '/' + std::string{boot_file}, "a directory failed"); !written)
-    CAFKA_LOG_WARN("cannot note in {} that another directory failed: {}", directory_->path(), written.error().to_string());
+  if (auto noted = with_.files->replace_text(directory_->path() + '/' + std::string{boot_file}, "a directory failed"); !noted)
+    CAFKA_LOG_WARN("cannot note in {} that another directory failed: {}", directory_->path(), noted.error().to_string());
 }
 
 void flusher::obey(take_offline& order) {

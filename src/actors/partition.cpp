@@ -108,11 +108,12 @@ void partition::obey(leadership& order) {
       leader_.resign(released);
     finish_all(released);
     leader_.become_leader(view, log_->log_end_offset(), log_->flushed_end_offset(), marks_->high_watermark.load(), now_ms());
-    if (offline_reason_.empty())
+    if (offline_reason_.empty()) {
       if (auto begun = log_->begin_leader_epoch(registration.leader_epoch); !begun && begun.error().code == errc::io_error)
         lose_directory(begun.error());
       else if (!begun)
         go_offline("cannot write the leader epoch: " + begun.error().to_string());
+    }
   }
   take_part(order);
   advance();

@@ -28,6 +28,12 @@ bool replica_disk_lost(const partition_registration& partition, const broker_reg
   return directory.is_zero() ? restarted.directory_lost : !has(restarted.directories, directory);
 }
 
+std::vector<uuid> directories_with(const partition_registration& partition, node_id id, const uuid& directory) {
+  auto all = partition.directories;
+  all.at(static_cast<std::size_t>(std::ranges::find(partition.replicas, id) - partition.replicas.begin())) = directory;
+  return all;
+}
+
 broker_registration_change_record fencing_record(const broker_registration& broker, bool fence) {
   broker_registration_change_record record;
   record.broker_id = broker.id;
@@ -72,7 +78,8 @@ void controller::add_fencing(node_id id, const broker_registration_request* rest
     for (const auto& [number, partition] : topic->partitions) {
       const auto disk_lost = restarted && replica_disk_lost(partition, *restarted);
       const auto lacks = lossy || disk_lost;
-      if (partition.leader != id && !has(partition.isr, id) && !(lacks && has(partition.elr, id)))
+      const auto unnamed = disk_lost && !directory_of(partition, id).is_zero(); // else the next restart would count as a loss again
+      if (!unnamed && partition.leader != id && !has(partition.isr, id) && !(lacks && has(partition.elr, id)))
         continue;
       if (!rules) {
         const auto& configs = working().configs(config_resource::topic, name);
@@ -86,6 +93,8 @@ void controller::add_fencing(node_id id, const broker_registration_request* rest
         wanted.lossy = id;
         wanted.forget = !fsync || disk_lost;
       }
+      if (unnamed)
+        wanted.directories = directories_with(partition, id, uuid{});
       if (auto change = change_partition(topic->id, number, partition, wanted, *rules))
         records.emplace_back(std::move(*change));
     }
@@ -253,11 +262,6 @@ std::optional<partition_change_record> controller::change_of_failed(node_id id, 
   const auto* now = topic.find_partition(number);
   if (!now || !has(now->replicas, id))
     return std::nullopt;
-  const auto in_directory = [&](const uuid& directory) {
-    auto directories = now->directories;
-    directories.at(static_cast<std::size_t>(std::find(now->replicas.begin(), now->replicas.end(), id) - now->replicas.begin())) = directory;
-    return directories;
-  };
   auto rules = rules_of(working().configs(config_resource::topic, topic.name));
   rules.unclean_election = false;
   rules.can_lead = [this, id](node_id other) { return other != id && can_lead(other); };
@@ -266,7 +270,7 @@ std::optional<partition_change_record> controller::change_of_failed(node_id id, 
   wanted.lossy = id;
   wanted.forget = true;
   wanted.choice = leader_choice::reelect;
-  wanted.directories = in_directory(failed.anew_in);
+  wanted.directories = directories_with(*now, id, failed.anew_in);
   if (auto change = change_partition(topic.id, number, *now, wanted, rules); change && change->leader >= 0 && has(online, failed.anew_in))
     return change;
   if (failed.directory.is_zero() || directory_of(*now, id) == failed.directory)
@@ -274,7 +278,7 @@ std::optional<partition_change_record> controller::change_of_failed(node_id id, 
   partition_change_record where; // so that everybody sees that it is offline
   where.topic_id = topic.id;
   where.partition_id = number;
-  where.directories = in_directory(failed.directory);
+  where.directories = directories_with(*now, id, failed.directory);
   return where;
 }
 

@@ -492,6 +492,25 @@ CAF_TEST(a broker that comes back without a directory has lost what lay there) {
   CAF_CHECK(partition("t").last_known_elr == nodes{1});
 }
 
+CAF_TEST(a disk is lost once) {
+  start({1, 2});
+  assign("t", {{1, 2}}, {{"min.insync.replicas", "2"}});
+  auto replaced = request(1, 102);
+  replaced.directories = {uuid{{77}}};
+  register_again(replaced);
+  beat(1);
+  CAF_CHECK(partition("t").isr == nodes{2});
+  CAF_CHECK(directory_of(partition("t"), 1).is_zero()); // what the metadata named is gone
+  const auto& shrunk = partition("t");
+  alter_partition_request grow{2, epoch_of(2), {core.working().find_topic("t")->id, 0}, shrunk.leader_epoch, shrunk.partition_epoch, {{1}, {2}}};
+  CAF_CHECK_EQUAL(append(core.alter_partition(grow)).code, errc::none);
+  auto again = request(1, 103); // after a clean stop, with what it has fetched since
+  again.directories = replaced.directories;
+  append(core.fence_broker(1, epoch_of(1)));
+  register_again(again);
+  CAF_CHECK(partition("t").elr == nodes{1});
+}
+
 CAF_TEST(producer ids are given once) {
   start({1, 2});
   const auto first = append(core.allocate_producer_ids(1, epoch_of(1)));
