@@ -74,7 +74,7 @@ void simulated_partition::perform_at_broker(node& of, event& one) {
       crash(of, true, 20);
     break;
   case event::stop:
-    if (same_process)
+    if (same_process && may_stop(of))
       crash(of, false);
     break;
   case event::metadata:

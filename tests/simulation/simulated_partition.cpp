@@ -243,6 +243,10 @@ bool simulated_partition::may_lose_acked(const node& victim) const noexcept {
   return lossy < min_isr_ - 1;
 }
 
+bool simulated_partition::may_stop(const node& victim) const noexcept {
+  return victim.up && ((!victim.failed && !victim.moved) || may_lose_power(victim));
+}
+
 bool simulated_partition::may_lose_power(const node& victim) const noexcept {
   return victim.up && (durability_ == durability_mode::fsync || may_lose_acked(victim));
 }
@@ -281,19 +285,19 @@ void simulated_partition::report_failure(const node& of) {
 void simulated_partition::crash(node& victim, bool power, std::int64_t restart_within_ms) {
   note(power ? "power cut of " : "kill of ", describe(victim));
   ++totals_.crashes;
-  const auto loses_pages = power || (victim.failed && may_lose_power(victim));
   victim.up = false;
-  if (loses_pages) {
+  const auto says_lossy = power || victim.failed || victim.moved; // this boot proves nothing any more
+  if (says_lossy && durability_ == durability_mode::replicated)
+    victim.may_lack_acked = true;
+  if (power || victim.failed) {
     totals_.power_cuts += power ? 1 : 0;
-    if (durability_ == durability_mode::replicated)
-      victim.may_lack_acked = true;
     const auto unflushed = static_cast<std::uint64_t>(victim.log.end() - victim.log.flushed_end());
     victim.log.recover(victim.log.flushed_end() + static_cast<std::int64_t>(random_.below(unflushed + 1)));
     check_holds(victim, "a power cut");
   }
   // An earlier start that has not come to its registration lost what it lost.
   victim.directory_lost = victim.directory_lost && victim.broker_epoch < 0;
-  victim.page_cache_survived = !power && !victim.failed && !victim.moved && (victim.broker_epoch >= 0 || victim.page_cache_survived);
+  victim.page_cache_survived = !says_lossy && (victim.broker_epoch >= 0 || victim.page_cache_survived);
   victim.paused_until_ms = 0;
   totals_.unknown += victim.writes.size();
   victim.writes.clear();
@@ -326,7 +330,7 @@ void simulated_partition::random_cut() {
 void simulated_partition::random_fault() {
   const auto& c = chances_;
   if (chance(c.kill))
-    if (auto& victim = any_node(); victim.up)
+    if (auto& victim = any_node(); may_stop(victim))
       crash(victim, false);
   if (chance(c.power))
     if (auto& victim = any_node(); may_lose_power(victim))

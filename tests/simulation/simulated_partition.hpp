@@ -138,6 +138,7 @@ private:
   void report_failure(const node& of);
   [[nodiscard]] bool may_lose_acked(const node& victim) const noexcept;
   [[nodiscard]] bool may_lose_power(const node& victim) const noexcept;
+  [[nodiscard]] bool may_stop(const node& victim) const noexcept;
   void perform_at_controller(event& one);
   void decided(std::size_t batch);
   void commit(std::size_t batch);
