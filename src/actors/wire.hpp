@@ -79,7 +79,8 @@ struct describe_quorum_call {
 };
 using controller_question =
     std::variant<create_topics_call, delete_topics_call, create_partitions_call, alter_configs_call, metadata::broker_registration_request,
-                 metadata::broker_heartbeat, alter_partition_call, elect_leaders_call, producer_ids_call, describe_quorum_call>;
+                 metadata::broker_heartbeat, alter_partition_call, elect_leaders_call, producer_ids_call, describe_quorum_call,
+                 metadata::failed_replicas_report>;
 
 struct controller_call {
   origin from;
@@ -100,7 +101,8 @@ struct election_outcomes {
 };
 using controller_reply =
     std::variant<topic_outcomes, config_outcomes, metadata::broker_registration_outcome, metadata::broker_heartbeat_outcome,
-                 alter_partition_outcomes, election_outcomes, metadata::producer_id_block, election::quorum_description>;
+                 alter_partition_outcomes, election_outcomes, metadata::producer_id_block, election::quorum_description,
+                 metadata::failed_replicas_outcome>;
 
 struct controller_answer {
   errc code = errc::none; // none: `what` holds the outcomes; not_controller: nothing was done, ask who is
@@ -161,6 +163,8 @@ CAF_ADD_TYPE_ID(cafka_wire, (cafka::actors::describe_quorum_call))
 CAF_ADD_TYPE_ID(cafka_wire, (cafka::election::quorum_description))
 CAF_ADD_TYPE_ID(cafka_wire, (cafka::election::snapshot_request))
 CAF_ADD_TYPE_ID(cafka_wire, (cafka::election::snapshot_response))
+CAF_ADD_TYPE_ID(cafka_wire, (cafka::metadata::failed_replicas_report))
+CAF_ADD_TYPE_ID(cafka_wire, (cafka::metadata::failed_replicas_outcome))
 CAF_END_TYPE_ID_BLOCK(cafka_wire)
 
 #include "actors/wire_layout.hpp"

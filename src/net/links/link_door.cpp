@@ -8,12 +8,11 @@ namespace {
 constexpr int backlog = 64;
 }
 
-link_door::link_door(event_loop& loop, const link_limits& limits, own_hello own, link_opened opened, superseded outdated)
+link_door::link_door(event_loop& loop, const link_limits& limits, own_hello own, link_opened opened)
     : loop_(loop),
       limits_(limits),
       own_(std::move(own)),
       opened_(std::move(opened)),
-      outdated_(std::move(outdated)),
       log_(loop.time()),
       listener_({&loop}, [this](tcp::socket socket, std::size_t, std::size_t) { return accepted(std::move(socket)); }) {}
 
@@ -49,9 +48,12 @@ void link_door::answer(const std::shared_ptr<greeting>& to, const std::string& f
   if (!said)
     return forget(said.error().detail);
   auto own = own_();
-  if (outdated_ && is_superseded(own, *said))
-    outdated_(*said);
-  const auto version = agree_with_dialler(own, *said);
+  if (limits_.superseded && is_superseded(own, *said))
+    limits_.superseded(*said);
+  auto version = agree_with_dialler(own, *said);
+  if (version && limits_.linked)
+    if (auto alone = limits_.linked->check(*said); !alone)
+      version = tl::unexpected<error>(std::move(alone.error()));
   if (!version)
     own.refusal = version.error().detail;
   to->say(own, [this, to, forget, peer = *said, version, why = own.refusal](const result<void>& sent) {

@@ -5,9 +5,11 @@
 #pragma once
 #include "net/event_loop.hpp"
 #include "net/links/greeting.hpp"
+#include "net/links/linked_nodes.hpp"
 #include "net/listener.hpp"
 #include "net/peer_log.hpp"
 
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
@@ -20,6 +22,8 @@ struct link_limits {
   std::int64_t first_retry_ms = 50; // then twice as long each time …
   std::int64_t max_retry_ms = 250; // … up to this
   std::size_t max_strangers = 64; // connections that have not said who they are; more are closed at once
+  std::function<void(const hello& by)> superseded; // told that this node is of a past that its cluster has given up; may be null
+  std::shared_ptr<const linked_nodes> linked; // the second process of one of these is turned away; may be null
 };
 
 struct new_link {
@@ -30,11 +34,10 @@ struct new_link {
 };
 using link_opened = std::function<void(new_link)>;
 using own_hello = std::function<hello()>; // asked each time: the cluster id may become known meanwhile
-using superseded = std::function<void(const hello& by)>; // this node is of a past that its cluster has given up
 
 class link_door {
 public:
-  link_door(event_loop& loop, const link_limits& limits, own_hello own, link_opened opened, superseded outdated = {});
+  link_door(event_loop& loop, const link_limits& limits, own_hello own, link_opened opened);
   ~link_door();
   result<bound_endpoint> listen(const std::string& host, std::uint16_t port);
   void start() { listener_.start(); }
@@ -48,7 +51,6 @@ private:
   link_limits limits_;
   own_hello own_;
   link_opened opened_;
-  superseded outdated_;
   peer_log log_;
   std::set<std::shared_ptr<greeting>> strangers_;
   listener listener_;
@@ -63,8 +65,7 @@ public:
     std::uint16_t port = 0;
   };
   // `refused`: nobody listens there, a sign that the process is gone. Told at every such dial.
-  link_dialler(event_loop& loop, const link_limits& limits, target to, own_hello own, link_opened opened, std::function<void()> refused,
-               superseded outdated = {});
+  link_dialler(event_loop& loop, const link_limits& limits, target to, own_hello own, link_opened opened, std::function<void()> refused);
   ~link_dialler();
   // At once, unless it is dialling already: at the start, and when the link it made is gone.
   void dial();
@@ -82,7 +83,6 @@ private:
   own_hello own_;
   link_opened opened_;
   std::function<void()> refused_;
-  superseded outdated_;
   boost::asio::ip::tcp::resolver resolver_;
   std::shared_ptr<greeting> current_;
   deadline_queue::handle retry_;
