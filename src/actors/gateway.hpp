@@ -35,7 +35,7 @@ public:
 
   net::node_description describe_node() const override;
   metadata::image_ptr image() const override { return with_.image->load(); }
-  node_id controller_id() const override { return with_.controller->load(std::memory_order_acquire); }
+  node_id controller_id() const override;
 
   void produce(net::produce_task task, std::uint32_t index, std::shared_ptr<net::produce_sink> sink) override;
   void fetch(net::fetch_task task, std::uint32_t index, std::shared_ptr<net::fetch_sink> sink) override;

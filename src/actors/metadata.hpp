@@ -34,6 +34,7 @@ struct metadata_start {
   uuid incarnation_id;
   prng random{0};
   snapshot<metadata::image>* published = nullptr;
+  std::function<void(const metadata::image&)> brokers_changed; // may be null; from the actor's thread, after it was published
   std::atomic<node_id>* controller = nullptr; // where the active one is, or −1; may be null
   marks_ptr marks; // of the metadata log, for the checkpoints
   // From the actor's thread: this node can no longer keep metadata, the reason in words for the operator.
@@ -46,7 +47,7 @@ struct metadata_ground {
   election::replica_key self; // the directory that holds the log: this voter's identity
   election::voter_set voters;
   flusher_actor flusher; // of that directory
-  broker_actor broker;
+  broker_actor broker; // null, and nothing to register: this node is a controller only
   metadata::broker_registration_request registration;
 };
 

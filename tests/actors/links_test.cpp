@@ -42,7 +42,7 @@ public:
     with->time = &system_clock();
     with->id = id;
     with->incarnation_id = own_.incarnation_id;
-    with->limits = limits();
+    with->rules = rules();
     with->lost = [this](node_id to) { doors_->lost(to); };
     with->tell = [this](link_event event) {
       const std::lock_guard lock{mutex_};
@@ -55,7 +55,7 @@ public:
     };
     links_ = spawn_on<node_links>(system_, &home_, with);
     doors_ = std::make_shared<link_doors>(
-        loop_, limits(), [own = own_] { return own; }, links_);
+        loop_, rules(), [own = own_] { return own; }, links_);
     const auto bound = doors_->listen("127.0.0.1", on_port);
     if (!bound)
       CAF_FAIL(bound.error().to_string());
@@ -72,11 +72,11 @@ public:
     home_.drain();
     home_.join();
   }
-  static link_limits limits() {
-    link_limits limits;
-    limits.first_retry_ms = 5;
-    limits.max_retry_ms = 20;
-    return limits;
+  static link_rules rules() {
+    link_rules rules;
+    rules.first_retry_ms = 5;
+    rules.max_retry_ms = 20;
+    return rules;
   }
   void start(std::vector<const small_node*> lower) {
     std::vector<link_dialler::target> to;
