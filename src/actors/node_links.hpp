@@ -19,7 +19,7 @@ struct links_start {
   clock* time = nullptr;
   node_id id = no_node;
   uuid incarnation_id;
-  net::links::link_limits limits;
+  net::links::link_rules rules;
   caf::actor former, metadata, replicas; // to whom other nodes send the rest; may be null in tests
   std::function<void(node_id)> lost; // a link is gone, and nothing has taken its place; any thread
   std::function<void(link_event)> tell; // from the actor's thread
