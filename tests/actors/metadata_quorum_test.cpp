@@ -324,7 +324,8 @@ CAF_TEST(brokers without a majority of controllers decide nothing and vote for n
   const auto epoch_known = nodes[4].image.load()->epoch();
   caf::anon_send(nodes[4].keeper,
                  quorum_message{{left, nodes[left].incarnation_id},
-                                election::vote_request{epoch_known + 7, {left, id_of(static_cast<std::uint64_t>(left))}, {4, id_of(4)}, {1'000, 1'000}, false},
+                                election::vote_request{
+                                    epoch_known + 7, {left, id_of(static_cast<std::uint64_t>(left))}, {4, id_of(4)}, {1'000, 1'000}, false},
                                 {}});
   create(4, "never");
   until([&] { return created.contains("never"); }, 40'000);

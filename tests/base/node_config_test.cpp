@@ -237,25 +237,30 @@ CAF_TEST(roles and voters go together as in Kafka) {
   const std::string voters = "controller.quorum.voters=1@a:1,2@b:1,3@c:1\ncontroller.listener.names=CONTROLLER\n";
   const std::string both = voters + "listeners=PLAINTEXT://:9092,CONTROLLER://:9093\n", own = voters + "listeners=CONTROLLER://:9093\n";
   CAF_CHECK(is_voter(load(both + "node.id=2").config, 2));
-  CAF_CHECK_EQUAL(refused(both + "node.id=9"), "F:1: If process.roles contains the 'controller' role, the node id 9 must be included in the set "
-                                               "of voters controller.quorum.voters=1,2,3");
+  CAF_CHECK_EQUAL(refused(both + "node.id=9"),
+                  "F:1: If process.roles contains the 'controller' role, the node id 9 must be included in the set "
+                  "of voters controller.quorum.voters=1,2,3");
   CAF_CHECK_EQUAL(refused(own + "process.roles=controller\nnode.id=9"),
                   "F:1: If process.roles contains the 'controller' role, the node id 9 must be included in the set of voters "
                   "controller.quorum.voters=1,2,3");
-  CAF_CHECK(refused(both + "process.roles=broker\nnode.id=3")
-                .starts_with("F:4: If process.roles contains just the 'broker' role, the node id 3 must not be included in the set of voters"));
+  CAF_CHECK(
+      refused(both + "process.roles=broker\nnode.id=3")
+          .starts_with("F:4: If process.roles contains just the 'broker' role, the node id 3 must not be included in the set of voters"));
   const auto controller = load(own + "process.roles=controller\nnode.id=3").config;
   CAF_CHECK(controller.is_controller && !controller.is_broker && meets_others(controller) && controller.listeners.empty());
-  CAF_CHECK(meets_others(load("process.roles=controller\ncontroller.quorum.voters=1@a:1\ncontroller.listener.names=C\nlisteners=C://:9").config));
+  CAF_CHECK(
+      meets_others(load("process.roles=controller\ncontroller.quorum.voters=1@a:1\ncontroller.listener.names=C\nlisteners=C://:9").config));
   CAF_CHECK(!meets_others(load("controller.quorum.voters=1@a:1").config));
-  CAF_CHECK(refused(both + "process.roles=controller\nnode.id=3").find("must only contain KRaft controller listeners") != std::string::npos);
+  CAF_CHECK(refused(both + "process.roles=controller\nnode.id=3").find("must only contain KRaft controller listeners") !=
+            std::string::npos);
   const auto broker = load(both + "process.roles=broker\nnode.id=7\nadvertised.listeners=PLAINTEXT://x:1,CONTROLLER://inside:2").config;
   CAF_CHECK((links_config_of(broker).advertised == listener_address{"CONTROLLER", "inside", 2}));
   CAF_CHECK((broker.advertised_listeners == std::vector<listener_address>{{"PLAINTEXT", "x", 1}}));
   CAF_CHECK(refused(own + "process.roles=broker\nnode.id=7").find("expected at least one listener that is not among") != std::string::npos);
-  CAF_CHECK(refused(voters + "listeners=PLAINTEXT://:9092\nprocess.roles=broker\nnode.id=7").ends_with("add CONTROLLER://HOST:PORT, where the "
-                                                                                                      "other nodes find this one. Brokers need "
-                                                                                                      "one here as well: they replicate over it"));
+  CAF_CHECK(refused(voters + "listeners=PLAINTEXT://:9092\nprocess.roles=broker\nnode.id=7")
+                .ends_with("add CONTROLLER://HOST:PORT, where the "
+                           "other nodes find this one. Brokers need "
+                           "one here as well: they replicate over it"));
   CAF_CHECK(refused("controller.quorum.voters=1@a:1,2@b:1").find("controller.listener.names must contain at least one value") !=
             std::string::npos);
   for (const std::string role : {"broker", "controller"})
@@ -267,7 +272,8 @@ CAF_TEST(TLS between nodes needs its files) {
   const std::string secure = "node.id=1\ncontroller.quorum.voters=1@a:1,2@b:1\nlisteners=PLAINTEXT://:9092,CONTROLLER://:9093\n"
                              "controller.listener.names=CONTROLLER\nlistener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:SSL\n";
   CAF_CHECK(refused(secure).find("ssl.keystore.location (default): expected a PEM file") != std::string::npos);
-  CAF_CHECK(refused(secure + "ssl.keystore.location=/k").find("ssl.truststore.location (default): expected a PEM file") != std::string::npos);
+  CAF_CHECK(refused(secure + "ssl.keystore.location=/k").find("ssl.truststore.location (default): expected a PEM file") !=
+            std::string::npos);
   const auto files = secure + "ssl.keystore.location=/k\nssl.truststore.location=/t\n";
   const auto tls_of = [](const std::string& text) { return links_config_of(load(text).config).tls; };
   CAF_CHECK((tls_of(files) == links_tls_config{"/k", "", "/t", true}));
@@ -276,7 +282,8 @@ CAF_TEST(TLS between nodes needs its files) {
                     "C://:1\ncontroller.listener.names=C")); // nothing that would need them
   CAF_CHECK(refused(files + "ssl.keystore.type=JKS").ends_with("ssl.keystore.type=JKS: expected PEM: no other kind of file is read here"));
   CAF_CHECK(refused(files + "ssl.endpoint.identification.algorithm=http").ends_with("expected https, or nothing"));
-  CAF_CHECK(refused(files + "listener.security.protocol.map=PLAINTEXT:SSL,CONTROLLER:SSL").find("only PLAINTEXT listeners") != std::string::npos);
+  CAF_CHECK(refused(files + "listener.security.protocol.map=PLAINTEXT:SSL,CONTROLLER:SSL").find("only PLAINTEXT listeners") !=
+            std::string::npos);
 }
 
 CAF_TEST(bounds that belong together) {

@@ -1,5 +1,6 @@
 #include "net/links/greeting.hpp"
 
+#include <array>
 #include <boost/asio/read.hpp>
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/write.hpp>
@@ -8,6 +9,20 @@ namespace cafka::net::links {
 
 namespace asio = boost::asio;
 using asio::ip::tcp;
+
+namespace {
+
+// A fatal alert, protocol_version (RFC 8446 section 6): what a peer that speaks no TLS can still be told. OpenSSL says nothing to those.
+constexpr std::array<unsigned char, 7> no_tls_alert{0x15, 3, 3, 0, 2, 2, 70};
+
+bool is_not_tls(const boost::system::error_code& failed) {
+  if (failed.category() != asio::error::get_ssl_category())
+    return false;
+  const auto reason = ERR_GET_REASON(static_cast<unsigned long>(failed.value()));
+  return reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_HTTP_REQUEST;
+}
+
+} // namespace
 
 void greeting::limit(std::int64_t after_ms) {
   deadline_ = loop_.add_deadline(loop_.now_ms() + after_ms, [weak = weak_from_this()] {
@@ -40,6 +55,9 @@ void greeting::secure(std::shared_ptr<const tls_identity> by, side ours, done th
   tls_ = std::make_unique<tls_stream>(std::move(socket_), identity_->context());
   tls_->async_handshake(ours == side::dialler ? asio::ssl::stream_base::client : asio::ssl::stream_base::server,
                         [self = shared_from_this(), then = std::move(then)](const boost::system::error_code& failed) {
+                          boost::system::error_code ignored;
+                          if (is_not_tls(failed))
+                            self->socket().write_some(asio::buffer(no_tls_alert), ignored);
                           then(failed ? result<void>{tl::unexpected{self->why(failed)}} : result<void>{});
                         });
 }
@@ -87,13 +105,13 @@ void greeting::dismiss(std::function<void()> then) {
 }
 
 void greeting::drain(std::function<void()> then) {
-  socket().async_read_some(asio::buffer(received_),
-                           [self = shared_from_this(), then = std::move(then)](const boost::system::error_code& ended, std::size_t) mutable {
-                             if (!ended)
-                               return self->drain(std::move(then));
-                             self->abandon();
-                             then();
-                           });
+  socket().async_read_some(asio::buffer(received_), [self = shared_from_this(),
+                                                     then = std::move(then)](const boost::system::error_code& ended, std::size_t) mutable {
+    if (!ended)
+      return self->drain(std::move(then));
+    self->abandon();
+    then();
+  });
 }
 
 result<asio::generic::stream_protocol::socket> greeting::release() {
@@ -116,7 +134,8 @@ error greeting::why(const boost::system::error_code& failed) const {
     return {errc::io_error,
             SSL_is_init_finished(tls_->native_handle())
                 ? "it closed the connection before its greeting was whole: it may not accept this node's certificate, its log tells"
-                : "it closed the connection in the TLS handshake: listener.security.protocol.map must say SSL for nodes on all of them or on none"};
+                : "it closed the connection in the TLS handshake: listener.security.protocol.map must say SSL for nodes on all of them or "
+                  "on none"};
   return {errc::io_error, ended ? "it closed the connection before its greeting was whole" : failed.message()};
 }
 

@@ -66,7 +66,8 @@ signed_key make(const wanted& what, const signed_key* authority = nullptr) {
   ASN1_INTEGER_set(X509_get_serialNumber(x), ++serial);
   X509_time_adj_ex(X509_getm_notBefore(x), 0, static_cast<long>(what.from_s), nullptr);
   X509_time_adj_ex(X509_getm_notAfter(x), 0, static_cast<long>(what.until_s), nullptr);
-  X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_UTF8, reinterpret_cast<const unsigned char*>(what.name.c_str()), -1, -1, 0);
+  X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_UTF8, reinterpret_cast<const unsigned char*>(what.name.c_str()), -1,
+                             -1, 0);
   X509_set_issuer_name(x, X509_get_subject_name(authority ? authority->certificate.get() : x));
   X509_set_pubkey(x, made.key.get());
   X509V3_CTX context;
@@ -226,12 +227,15 @@ CAF_TEST(files that do not fit are refused by name with what to do) {
   CAF_CHECK(has(refused(""), "there is no private key"));
   CAF_CHECK(has(refused(own.key_text("secret") + own.certificate_text()), "encrypted: set ssl.key.password"));
   CAF_CHECK(has(refused(own.key_text("secret") + own.certificate_text(), 1, "other"), "ssl.key.password does not open"));
-  CAF_CHECK(has(refused(own.key_text().substr(0, 60) + "\n-----END PRIVATE KEY-----\n" + own.certificate_text()), "private key in it is damaged"));
-  CAF_CHECK(has(refused(own.key_text() + own.certificate_text().substr(0, 200) + "\n-----END CERTIFICATE-----\n"), "certificate in it is damaged"));
+  CAF_CHECK(has(refused(own.key_text().substr(0, 60) + "\n-----END PRIVATE KEY-----\n" + own.certificate_text()),
+                "private key in it is damaged"));
+  CAF_CHECK(has(refused(own.key_text() + own.certificate_text().substr(0, 200) + "\n-----END CERTIFICATE-----\n"),
+                "certificate in it is damaged"));
   CAF_CHECK(has(refused(text_of({.from_s = -9 * day_s, .until_s = -day_s})), "the certificate expired on "));
   CAF_CHECK(has(refused(text_of({.from_s = day_s, .until_s = 9 * day_s})), "is not valid before "));
   const auto theirs = make({}, &stranger);
-  CAF_CHECK(has(refused(theirs.key_text() + theirs.certificate_text()), "not signed by an authority of ssl.truststore.location (" + path("ca.pem")));
+  CAF_CHECK(has(refused(theirs.key_text() + theirs.certificate_text()),
+                "not signed by an authority of ssl.truststore.location (" + path("ca.pem")));
   CAF_CHECK(has(refused(text_of({.name = "node-2"})), "the certificate is for 'node-2', this node is node-1"));
   CAF_CHECK(has(refused(text_of({.hosts = "IP:127.0.0.2"})), "does not name 127.0.0.1, by which other nodes dial this one"));
   CAF_CHECK(has(refused(text_of({.usage = "serverAuth"})), "not for clientAuth"));
@@ -306,9 +310,8 @@ CAF_TEST(a local end that goes while the network takes nothing does not wait for
   bool other_saw_it = false;
   std::string there(all.size(), '\0');
   io.run_for(tls_relay::linger + std::chrono::milliseconds(100)); // by then it is cut off
-  asio::async_read(at_door[0].socket, asio::buffer(there), [&](const boost::system::error_code& failed, std::size_t size) {
-    other_saw_it = failed && size < all.size();
-  });
+  asio::async_read(at_door[0].socket, asio::buffer(there),
+                   [&](const boost::system::error_code& failed, std::size_t size) { other_saw_it = failed && size < all.size(); });
   run_until([&] { return other_saw_it && ended; });
   CAF_CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(20));
 }
