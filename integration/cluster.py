@@ -15,31 +15,38 @@ SETTLED_WITHIN = 60  # seconds
 
 
 class Cluster:
-    """On the loopback interface, or each node on one of its own in `machines`, a Network. `each`: a function from a node's number to what only that node
-    is made with."""
+    """On the loopback interface, or each node on one of its own in `machines`, a Network. `roles`: of each node in turn, BOTH if not said; what
+    asks `nodes` asks the brokers, `controllers` are those that are nothing else. `each`: a function from a node's number to what only that node is made
+    with."""
 
-    def __init__(self, base, size=3, machines=None, each=lambda number: {}, **overrides):
+    BOTH, BROKER, CONTROLLER = "broker,controller", "broker", "controller"
+
+    def __init__(self, base, size=3, machines=None, roles=None, each=lambda number: {}, **overrides):
         self.base = pathlib.Path(base)
+        roles = roles or [self.BOTH] * size
+        size = len(roles)
         self.ports = [free_port() for _ in range(size)]
         hosts = [machines.address(i + 1) if machines else "127.0.0.1" for i in range(size)]
-        voters = ",".join(f"{i + 1}@{host}:{port}" for i, (host, port) in enumerate(zip(hosts, self.ports)))
-        self.nodes = []
+        voters = ",".join(f"{i + 1}@{host}:{port}" for i, (host, port) in enumerate(zip(hosts, self.ports)) if "controller" in roles[i])
+        self.nodes, self.controllers = [], []
         if machines:
             overrides["node_insecure"] = "true"  # nobody else is in these namespaces
         for i, (host, port) in enumerate(zip(hosts, self.ports)):
             inside = {"host": host, "inside": machines.namespace(i + 1), "clients_inside": machines.clients} if machines else {}
             node = Node(self.base / f"node-{i + 1}", **inside, **each(i + 1), node_id=i + 1, controller_listener_names="CONTROLLER", controller_quorum_voters=voters,
-                        default_replication_factor=min(3, size), min_insync_replicas=2, **overrides)
+                        default_replication_factor=min(3, sum("broker" in each for each in roles)), min_insync_replicas=2, process_roles=roles[i], **overrides)
             node.id = i + 1
-            node.overrides["listeners"] = f"PLAINTEXT://{node.address},CONTROLLER://{host}:{port}"
-            self.nodes.append(node)
+            node.node_port = port
+            serves = roles[i] != self.CONTROLLER
+            node.overrides["listeners"] = (f"PLAINTEXT://{node.address}," if serves else "") + f"CONTROLLER://{host}:{port}"
+            (self.nodes if serves else self.controllers).append(node)
 
     def start(self):
         """All at once: a cluster is formed only when all are up."""
         try:
-            for node in self.nodes:
+            for node in self.all():
                 node.launch()
-            for node in self.nodes:
+            for node in self.all():
                 node.wait_for_line("listening on", 60)
         except BaseException:
             self.kill()
@@ -47,18 +54,21 @@ class Cluster:
         return self
 
     def stop(self):
-        stopping = [threading.Thread(target=node.stop) for node in self.nodes]
+        stopping = [threading.Thread(target=node.stop) for node in self.all()]
         for each in stopping:
             each.start()
         for each in stopping:
             each.join()
 
     def kill(self):
-        for node in self.nodes:
+        for node in self.all():
             node.kill()
 
+    def all(self):
+        return self.nodes + self.controllers
+
     def node(self, number):
-        return self.nodes[number - 1]
+        return next(node for node in self.all() if node.id == number)
 
     def others(self, number):
         return [node for node in self.nodes if node.id != number]

@@ -323,21 +323,21 @@ def test_the_port_between_nodes_minds_no_strangers(cluster):
     cluster.wait_for_whole_isr("after")
 
 
-def start_error(tmp_path, **settings):
+def start_error(tmp_path, code=1, **settings):
     node = Node(tmp_path, **settings)
     node.overrides["listeners"] = settings.get("listeners", f"PLAINTEXT://{node.address},CONTROLLER://127.0.0.1:1")
     node.launch()
     node.process.wait(timeout=30)
     node._reader.join(timeout=10)
-    assert node.process.returncode == 1
+    assert node.process.returncode == code, node.lines
     return "\n".join(node.lines)
 
 
 def test_what_cannot_be_is_refused_at_the_start(tmp_path):
     voters = "1@127.0.0.1:19092,2@127.0.0.1:19093,3@127.0.0.1:19094"
-    said = start_error(tmp_path / "a", node_id=9, controller_listener_names="CONTROLLER", controller_quorum_voters=voters)
-    assert "node.id 9 is not among them" in said
-    said = start_error(tmp_path / "b", node_id=1, controller_quorum_voters=voters, listeners="PLAINTEXT://127.0.0.1:0")
+    said = start_error(tmp_path / "a", code=2, node_id=9, controller_listener_names="CONTROLLER", controller_quorum_voters=voters)
+    assert "the node id 9 must be included in the set of voters controller.quorum.voters=1,2,3" in said
+    said = start_error(tmp_path / "b", code=2, node_id=1, controller_quorum_voters=voters, listeners="PLAINTEXT://127.0.0.1:0")
     assert "controller.listener.names" in said
     said = start_error(tmp_path / "c", node_id=1, controller_listener_names="CONTROLLER", controller_quorum_voters=voters,
                        listeners="PLAINTEXT://127.0.0.1:0,CONTROLLER://:1")

@@ -21,6 +21,13 @@ void gateway::when_settled(net::completion<void> done) {
   caf::anon_send(with_.metadata, metadata_request{settled_request{with_.pulse->ended(), std::move(done)}});
 }
 
+// Clients take it for a broker: they look it up among the brokers and send changes there. So a controller that is none is not told; any broker passes
+// changes on, and this node is one (as KIP-590 has it).
+node_id gateway::controller_id() const {
+  const auto active = with_.controller->load(std::memory_order_acquire);
+  return active == no_node || with_.image->load()->brokers().contains(active) ? active : with_.config->id;
+}
+
 const partition_actor* gateway::find(const topic_id_partition& partition, error& why) const {
   const auto* routes = with_.routes->load()->find(partition.topic_id);
   const auto number = static_cast<std::size_t>(partition.partition);

@@ -41,7 +41,7 @@ public:
 
   net::node_description describe_node() const override;
   metadata::image_ptr image() const override { return with_.image->load(); }
-  node_id controller_id() const override { return with_.controller->load(std::memory_order_acquire); }
+  node_id controller_id() const override;
   std::int64_t lately_fenced(node_id broker) const override {
     return with_.failover->load()->lately_fenced(broker, with_.time->monotonic_ms());
   }

@@ -12,24 +12,34 @@ net::links::link_opened giving_to(links_actor to) {
 }
 } // namespace
 
-link_doors::link_doors(net::event_loop& loop, const net::links::link_limits& limits, net::links::own_hello own, links_actor to)
-    : loop_(loop),
-      limits_(limits),
-      own_(std::move(own)),
-      to_(std::move(to)),
-      door_(loop, limits, own_, giving_to(to_)) {}
+link_doors::link_doors(net::event_loop& loop, const net::links::link_rules& rules, net::links::own_hello own, links_actor to)
+    : loop_(loop), rules_(rules), own_(std::move(own)), to_(std::move(to)), door_(loop, rules, own_, giving_to(to_)) {}
 
 result<net::bound_endpoint> link_doors::listen(const std::string& host, std::uint16_t port) { return door_.listen(host, port); }
 
-void link_doors::start(std::vector<net::links::link_dialler::target> lower, std::vector<net::links::link_dialler::target> higher) {
+void link_doors::start(targets to_dial, targets dial_us) {
   door_.start();
-  loop_.post([self = shared_from_this(), lower = std::move(lower), higher = std::move(higher)] {
+  meet(std::move(to_dial), std::move(dial_us));
+}
+
+void link_doors::meet(targets to_dial, targets dial_us) {
+  loop_.post([self = shared_from_this(), to_dial = std::move(to_dial), dial_us = std::move(dial_us)] {
+    if (self->stopped_)
+      return;
     const auto tell_refused = [&self](node_id id) { return [to = self->to_, id] { caf::anon_send(to, links_order{link_refused{id}}); }; };
-    for (const auto& each : higher)
-      self->probes_[each.id] = std::make_unique<net::links::link_probe>(self->loop_, self->limits_, each, tell_refused(each.id));
-    for (const auto& each : lower) {
+    for (const auto& each : dial_us) {
+      if (auto& made = self->probes_[each.id])
+        made->aim(each);
+      else
+        made = std::make_unique<net::links::link_probe>(self->loop_, self->rules_, each, tell_refused(each.id));
+    }
+    for (const auto& each : to_dial) {
       auto& made = self->diallers_[each.id];
-      made = std::make_unique<net::links::link_dialler>(self->loop_, self->limits_, each, self->own_, giving_to(self->to_),
+      if (made) {
+        made->aim(each);
+        continue;
+      }
+      made = std::make_unique<net::links::link_dialler>(self->loop_, self->rules_, each, self->own_, giving_to(self->to_),
                                                         tell_refused(each.id));
       made->dial();
     }
@@ -47,6 +57,7 @@ void link_doors::lost(node_id id) {
 
 void link_doors::stop() {
   loop_.post([self = shared_from_this()] {
+    self->stopped_ = true;
     self->door_.stop();
     for (const auto& [id, each] : self->diallers_)
       each->stop();

@@ -10,24 +10,28 @@ namespace cafka::actors {
 
 class link_doors : public std::enable_shared_from_this<link_doors> {
 public:
-  link_doors(net::event_loop& loop, const net::links::link_limits& limits, net::links::own_hello own, links_actor to);
+  link_doors(net::event_loop& loop, const net::links::link_rules& rules, net::links::own_hello own, links_actor to);
 
   // Before start(): where nodes with higher ids find this one. Blocks for the name's look-up.
   result<net::bound_endpoint> listen(const std::string& host, std::uint16_t port);
-  // From here on links come. `lower`: the nodes to dial; `higher`: those that dial this one. Any thread.
-  void start(std::vector<net::links::link_dialler::target> lower, std::vector<net::links::link_dialler::target> higher = {});
+  using targets = std::vector<net::links::link_dialler::target>;
+  // From here on links come. `to_dial`, `dial_us`: as below. Any thread.
+  void start(targets to_dial, targets dial_us = {});
+  // More nodes, or where known ones are now: those to dial, and those that dial this one. Any thread.
+  void meet(targets to_dial, targets dial_us);
   // The link to that node is gone: dials again, or looks whether it is still there. Any thread.
   void lost(node_id id);
   void stop(); // any thread; the loop runs on until it is done
 
 private:
   net::event_loop& loop_;
-  net::links::link_limits limits_;
+  net::links::link_rules rules_;
   net::links::own_hello own_;
   links_actor to_;
   net::links::link_door door_;
   std::map<node_id, std::unique_ptr<net::links::link_dialler>> diallers_;
   std::map<node_id, std::unique_ptr<net::links::link_probe>> probes_;
+  bool stopped_ = false;
 };
 
 } // namespace cafka::actors

@@ -114,8 +114,9 @@ void metadata_keeper::obey(start_metadata& request) {
   if (voters.size() > 1)
     channel_.set_reason(": " + std::to_string(voters.majority()) + " of the " + std::to_string(voters.size()) + " voters must be up");
   looked_at_sessions_ms_ = now_ms();
-  lifecycle_ = std::make_unique<metadata::broker_lifecycle>(
-      std::move(ground_->registration), metadata::broker_lifecycle::intervals{with_->config->broker_heartbeat_interval_ms});
+  if (ground_->broker)
+    lifecycle_ = std::make_unique<metadata::broker_lifecycle>(
+        std::move(ground_->registration), metadata::broker_lifecycle::intervals{with_->config->broker_heartbeat_interval_ms});
   quorum_ = std::make_unique<election::quorum>(quorum_config_of(*with_->config, *ground_), ground_->log->state(), ground_->log->summary(),
                                                prng{with_->random.next()}, now_ms());
   carry_out(quorum_->start(now_ms()));
@@ -173,7 +174,7 @@ void metadata_keeper::arm() {
   if (controller_.active())
     due_ms = std::min(due_ms, controller_.next_deadline_ms());
   if (asked_ != no_node)
-    due_ms = std::min(due_ms, channel_.has_leader() ? lifecycle_->next_deadline_ms() : now + ask_again_ms);
+    due_ms = std::min(due_ms, !channel_.has_leader() ? now + ask_again_ms : lifecycle_ ? lifecycle_->next_deadline_ms() : INT64_MAX);
   due_ms = std::max(std::min(due_ms, failover_.next_deadline_ms(now)), now + 1);
   if (due_ms >= armed_ms_)
     return;
@@ -308,10 +309,13 @@ void metadata_keeper::apply_committed(std::int64_t high_watermark) {
   });
   auto next = committed_.build().next;
   controller_.on_published(next);
-  failover_.replayed(*with_->published->load(), *next, now_ms());
-  if (with_->failover) // before the image: a broker that it shows fenced is listed
+  const auto before = with_->published->load();
+  failover_.replayed(*before, *next, now_ms());
+  if (with_->failover) // before the image: of a broker that it shows fenced clients are told
     with_->failover->publish(failover_.view());
-  with_->published->publish(std::move(next));
+  with_->published->publish(next);
+  if (with_->brokers_changed && before->brokers() != next->brokers())
+    with_->brokers_changed(*next);
   announce(std::move(for_broker));
   for (const auto& each : committed)
     each(errc::none);
@@ -338,6 +342,12 @@ void metadata_keeper::obey(settled_request& request) {
 }
 
 void metadata_keeper::announce(std::vector<settled> released) {
+  if (!ground_->broker) { // nobody here acts on it
+    acted_end_offset_ = applied_end_offset_;
+    for (const auto& each : released)
+      each(errc::none);
+    return check_started();
+  }
   image_update update;
   update.image = with_->published->load();
   update.applied = net::completion<void>{[self = caf::actor_cast<metadata_actor>(this), end_offset = applied_end_offset_,

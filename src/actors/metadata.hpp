@@ -39,6 +39,7 @@ struct metadata_start {
   prng random{0};
   snapshot<metadata::image>* published = nullptr;
   snapshot<metadata::failover_view>* failover = nullptr; // may be null
+  std::function<void(const metadata::image&)> brokers_changed; // may be null; from the actor's thread, after it was published
   std::atomic<node_id>* controller = nullptr; // where the active one is, or −1; may be null
   marks_ptr marks; // of the metadata log, for the checkpoints
   node_load* load = nullptr; // told until when this broker's session runs; null: it is the only one
@@ -53,7 +54,7 @@ struct metadata_ground {
   election::voter_set voters;
   flusher_actor flusher; // of that directory
   snapshot_writer_actor snapshots; // null: none is written or received
-  broker_actor broker;
+  broker_actor broker; // null, and nothing to register: this node is a controller only
   metadata::broker_registration_request registration;
 };
 

@@ -89,6 +89,7 @@ void metadata_keeper::follow_leader() {
     });
   else
     channel_.leader_is([this, leader](const controller_question& what, on_answer then) { ask_peer(leader, what, std::move(then)); });
+  check_started();
   report_to_controller();
 }
 
@@ -163,8 +164,11 @@ void metadata_keeper::note_standing() {
   left_.deliver({});
 }
 
-// Once this node's broker has acted on an image in which it may serve: by then its partitions lead, or follow.
+// Once this node's broker has acted on an image in which it may serve: by then its partitions lead, or follow. A node without one: once it has
+// found, or is, who leads.
 void metadata_keeper::check_started() {
+  if (started_ && quorum_ && !ground_->broker && asked_ != no_node)
+    return started_.deliver({});
   if (!started_ || !lifecycle_ || lifecycle_->current() != metadata::broker_lifecycle::state::serving ||
       acted_end_offset_ < applied_end_offset_)
     return;

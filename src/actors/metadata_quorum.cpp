@@ -80,6 +80,9 @@ bool metadata_keeper::is_linked(const origin& from) const {
 void metadata_keeper::take(quorum_message& message) {
   if (!quorum_ || given_up_ || !is_linked(message.from))
     return;
+  // The core leaves it to who asks to know the voters (KIP-853). A node without the role has no vote, whoever thinks that it has.
+  if (!with_->config->is_controller && std::holds_alternative<election::vote_request>(message.content))
+    return;
   auto effects = quorum_->handle(message.from.id, message.content, now_ms());
   const auto wanted = quorum_->wants_records() && std::holds_alternative<election::fetch_response>(message.content);
   const auto* piece = quorum_->wants_piece() ? std::get_if<election::snapshot_response>(&message.content) : nullptr;

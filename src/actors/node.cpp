@@ -10,6 +10,7 @@
 #include "actors/opener.hpp"
 #include "actors/replica_desk.hpp"
 #include "actors/snapshot_writer.hpp"
+#include "base/config/links_config.hpp"
 #include "base/log.hpp"
 #include "net/server.hpp"
 
@@ -30,6 +31,7 @@ namespace cafka::actors {
 namespace {
 
 constexpr auto patience = std::chrono::milliseconds(100); // between two looks at whether to give up
+constexpr auto long_start = std::chrono::milliseconds(3'000);
 
 // A completion whose value one thread waits for.
 template <class T>
@@ -106,7 +108,7 @@ struct node::parts {
   ~parts() { stop(); }
 
   result<void> start();
-  result<void> refuse_what_we_cannot() const;
+  result<void> check_node_listener();
   void start_shards();
   result<void> open_links();
   result<election::voter_set> join_cluster();
@@ -114,7 +116,9 @@ struct node::parts {
   std::shared_ptr<broker_start> make_broker_start();
   metadata::broker_registration_request make_registration() const;
   template <class T>
-  result<T> wait(awaited<T>& what);
+  result<T> wait(awaited<T>& what, std::function<void()> late = nullptr);
+  void meet(const metadata::image& known);
+  [[nodiscard]] std::string voters_text() const;
   bool stop();
   void leave();
   bool close_logs();
@@ -158,47 +162,55 @@ struct node::parts {
   awaited<election::cluster_identity> formed;
   std::unique_ptr<gateway> door;
   std::unique_ptr<net::server> server;
-  std::vector<net::bound_endpoint> bound;
+  std::vector<net::bound_endpoint> bound; // for clients
+  links_config links; // of a node that meets others
+  std::uint16_t node_port = 0;
+  std::shared_ptr<const net::links::tls_identity> tls; // null: nodes meet without
   bool server_runs = false, stopped = false;
 };
 
 // -- start ------------------------------------------------------------------------------------------------------------
 
-result<void> node::parts::refuse_what_we_cannot() const {
-  if (!config->is_broker || !config->is_controller)
-    return fail(errc::bad_argument, "process.roles: this version runs broker,controller in one process");
-  if (config->is_alone())
+// Whoever reaches the port for nodes can act as one: so it is reached from here only, or asks for certificates, or somebody has said that he knows.
+result<void> node::parts::check_node_listener() {
+  if (!meets_others(*config))
     return {};
-  const auto& voters = config->quorum_voters;
-  if (std::none_of(voters.begin(), voters.end(), [&](const auto& voter) { return voter.id == config->id; }))
-    return fail(errc::bad_argument, "controller.quorum.voters: this version runs voters only, and node.id " + std::to_string(config->id) +
-                                        " is not among them");
-  if (config->controller_listeners.size() != 1)
-    return fail(errc::bad_argument, "controller.listener.names must name the one of `listeners` at which the other nodes find this one");
-  const auto& at = config->controller_listeners.front();
-  if (!is_loopback(at.host) && !config->insecure)
+  links = links_config_of(*config);
+  const auto& at = links.listener;
+  if (links.tls) {
+    net::links::tls_subject self{config->id, links.advertised.host};
+    for (const auto& voter : config->quorum_voters)
+      if (voter.id == config->id)
+        self.host = voter.host;
+    CAFKA_TRY_ASSIGN(checked, net::links::tls_identity::load(*links.tls, self, environment.time->wall_ms() / 1'000));
+    tls = std::move(checked);
+  } else if (!is_loopback(at.host) && !config->insecure) {
     return fail(errc::bad_argument, "listeners: " + at.name + " at " + (at.host.empty() ? "every address" : at.host) +
-                                        " lets whoever reaches it act as a node. Bind it to 127.0.0.1, or, in a private network, say so by "
-                                        "node.insecure=true");
+                                        " lets whoever reaches it act as a node. Turn TLS on for it (listener.security.protocol.map=…," + at.name +
+                                        ":SSL with ssl.keystore.location and ssl.truststore.location), bind it to 127.0.0.1, or, in a private "
+                                        "network, say so by node.insecure=true");
+  }
   return {};
 }
 
 result<void> node::parts::start() {
-  CAFKA_TRY(refuse_what_we_cannot());
+  CAFKA_TRY(check_node_listener());
   CAFKA_TRY_ASSIGN(opened, data_directories::open(pool, *config, random));
   directories = std::move(opened);
-  system = std::make_unique<caf::actor_system>(set_up(system_config, !config->is_alone()));
+  system = std::make_unique<caf::actor_system>(set_up(system_config, meets_others(*config)));
   start_shards();
   door = std::make_unique<gateway>(gateway::parts{config, {}, &image, &routes, &controller, &failover, &pulse, environment.time, {}, {}});
   std::vector<boost::asio::io_context*> loops;
   loops.reserve(shards.size());
   for (auto& each : shards)
     loops.push_back(&each->io());
-  auto options = net::server_options::from(*config);
-  options.time = environment.time;
-  server = std::make_unique<net::server>(std::move(options), *door, loops);
-  CAFKA_TRY_ASSIGN(endpoints, server->bind());
-  bound = std::move(endpoints);
+  if (config->is_broker) {
+    auto options = net::server_options::from(*config);
+    options.time = environment.time;
+    server = std::make_unique<net::server>(std::move(options), *door, loops);
+    CAFKA_TRY_ASSIGN(endpoints, server->bind());
+    bound = std::move(endpoints);
+  }
 
   auto with = std::make_shared<metadata_start>();
   with->config = config;
@@ -208,6 +220,8 @@ result<void> node::parts::start() {
   with->published = &image;
   with->failover = &failover;
   with->controller = &controller;
+  if (meets_others(*config))
+    with->brokers_changed = [this](const metadata::image& known) { meet(known); };
   with->marks = marks_of_metadata;
   with->load = config->is_alone() ? nullptr : &load;
   with->failed = [failed = environment.failed](const std::string&) { failed(); };
@@ -225,7 +239,8 @@ result<void> node::parts::start() {
   ground->self = {config->id, directories.metadata_directory_id()};
   ground->voters = voters.size() == 0 ? election::voter_set{{ground->self}} : std::move(voters);
   auto broker_with = make_broker_start(); // spawns flushers and openers
-  broker_handle = spawn_on<broker>(*system, nullptr, broker_with);
+  if (config->is_broker)
+    broker_handle = spawn_on<broker>(*system, nullptr, broker_with);
   ground->flusher = by_directory[directories.metadata].flusher;
   snapshots_handle = system->spawn<snapshot_writer, caf::detached>(environment.files, ground->log->log().directory(), stopping);
   ground->snapshots = snapshots_handle;
@@ -233,25 +248,38 @@ result<void> node::parts::start() {
   door->set_actors(directories.cluster_id, metadata_handle, broker_handle);
   awaited<void> started;
   caf::anon_send(metadata_handle, metadata_request{start_metadata{std::move(ground), started.reply()}});
-  CAFKA_TRY(wait(started));
-  CAFKA_TRY(server->start());
-  server_runs = true;
+  CAFKA_TRY(wait(started, [this] {
+    if (meets_others(*config))
+      CAFKA_LOG_INFO("this node waits until one of the controllers leads ({}): a majority of them must be up", voters_text());
+  }));
+  if (server) {
+    CAFKA_TRY(server->start());
+    server_runs = true;
+  }
   return {};
 }
 
 // Who votes, once this node is part of a cluster; nobody: this node alone.
 result<election::voter_set> node::parts::join_cluster() {
-  if (config->is_alone() && !directories.voters)
+  if (!meets_others(*config) && !directories.voters)
     return election::voter_set{};
-  if (config->is_alone())
+  if (!meets_others(*config))
     return fail(errc::bad_argument, directories.all[directories.metadata].files->path() +
                                         " belongs to a cluster of several nodes: name them in "
                                         "controller.quorum.voters");
   CAFKA_TRY(directories.name_new_ones(*config, random));
   CAFKA_TRY(open_links());
-  if (!directories.formed_before)
+  if (!directories.formed_before && config->is_controller)
     CAFKA_LOG_INFO("this node belongs to no cluster yet: one is formed when all of controller.quorum.voters are up");
+  else if (!directories.formed_before)
+    CAFKA_LOG_INFO("this broker belongs to no cluster yet: it waits for the controllers ({}) and joins theirs", voters_text());
   CAFKA_TRY_ASSIGN(identity, wait(formed));
+  const auto votes = identity.voters.contains({config->id, directories.metadata_directory_id()});
+  if (votes && !config->is_controller)
+    return fail(errc::bad_argument, directories.all[directories.metadata].files->path() +
+                                        " is that of a voter of the cluster: process.roles must have the 'controller' role here");
+  if (!votes && config->is_controller)
+    CAFKA_LOG_WARN("this node follows the controllers without a vote: its metadata directory is not the one that voted as node {}", config->id);
   directories.cluster_id = identity.cluster_id;
   greeting->set_cluster(identity.cluster_id, identity.recoveries);
   return std::move(identity.voters);
@@ -289,12 +317,15 @@ result<void> node::parts::open_links() {
 
   desk_handle = spawn_on<replica_desk>(*system, nullptr, origin{config->id, incarnation_id}, &routes);
 
-  net::links::link_limits limits;
+  net::links::link_rules rules;
+  for (const auto& voter : config->quorum_voters)
+    rules.voters.push_back(voter.id);
+  rules.tls = tls;
   auto with = std::make_shared<links_start>();
   with->time = environment.time;
   with->id = config->id;
   with->incarnation_id = incarnation_id;
-  with->limits = limits;
+  with->rules = rules;
   with->pulse = &pulse;
   with->former = caf::actor_cast<caf::actor>(former_handle);
   with->metadata = caf::actor_cast<caf::actor>(metadata_handle);
@@ -305,8 +336,8 @@ result<void> node::parts::open_links() {
     caf::anon_send(desk_at, event);
     caf::anon_send(metadata_at, metadata_request{event});
   };
-  limits.linked = with->linked;
-  limits.superseded = [told = std::make_shared<std::once_flag>(), said = greeting, failed = environment.failed](const net::links::hello& by) {
+  rules.linked = with->linked;
+  rules.superseded = [told = std::make_shared<std::once_flag>(), said = greeting, failed = environment.failed](const net::links::hello& by) {
     std::call_once(*told, [&] {
       CAFKA_LOG_ERROR("{}. This node stops: with its state it could only form a second cluster of the same name",
                       net::links::agree(said->get(), by, {}).error().detail);
@@ -316,29 +347,59 @@ result<void> node::parts::open_links() {
   links_handle = spawn_on<node_links>(*system, nullptr, std::move(with));
   links_loop = std::make_unique<net::event_loop>(shards.front()->io(), *environment.time);
   doors = std::make_shared<link_doors>(
-      *links_loop, limits, [said = greeting] { return said->get(); }, links_handle);
-  const auto& at = config->controller_listeners.front();
-  if (auto listening = doors->listen(at.host, at.port); !listening)
-    return tl::unexpected<error>(std::move(listening.error()));
-  std::vector<net::links::link_dialler::target> lower, higher;
+      *links_loop, rules, [said = greeting] { return said->get(); }, links_handle);
+  const auto& at = links.listener;
+  CAFKA_TRY_ASSIGN(listening, doors->listen(at.host, at.port));
+  node_port = listening.port;
+  link_doors::targets to_dial, dial_us;
   for (const auto& voter : config->quorum_voters)
     if (voter.id != config->id)
-      (voter.id < config->id ? lower : higher).push_back({voter.id, voter.host, voter.port});
-  doors->start(std::move(lower), std::move(higher));
-  CAFKA_LOG_INFO("node {} meets the others at {}:{}; data in {}", config->id, at.host.empty() ? "*" : at.host, at.port, files.path());
+      (net::links::dials(config->id, voter.id, rules.voters) ? to_dial : dial_us).push_back({voter.id, voter.host, voter.port});
+  doors->start(std::move(to_dial), std::move(dial_us));
+  CAFKA_LOG_INFO("node {} meets the others at {}:{}{}; data in {}", config->id, at.host.empty() ? "*" : at.host, node_port,
+                 tls ? " by TLS" : "", files.path());
   return {};
 }
 
+std::string node::parts::voters_text() const {
+  std::string text;
+  for (const auto& each : config->quorum_voters)
+    text.append(text.empty() ? "" : ", ").append(std::to_string(each.id) + " at " + each.host + ':' + std::to_string(each.port));
+  return text;
+}
+
+// Brokers that are no voters: where the others find them stands in their registrations.
+void node::parts::meet(const metadata::image& known) {
+  std::vector<node_id> voters;
+  for (const auto& voter : config->quorum_voters)
+    voters.push_back(voter.id);
+  link_doors::targets to_dial, dial_us;
+  for (const auto& [id, broker] : known.brokers()) {
+    if (id == config->id || is_voter(*config, id))
+      continue;
+    const auto at = std::ranges::find(broker.endpoints, links.listener.name, &metadata::endpoint::listener);
+    if (at != broker.endpoints.end())
+      (net::links::dials(config->id, id, voters) ? to_dial : dial_us).push_back({id, at->host, at->port});
+  }
+  doors->meet(std::move(to_dial), std::move(dial_us));
+}
+
+// `late`: called once if it takes longer than an election.
 template <class T>
-result<T> node::parts::wait(awaited<T>& what) {
-  while (what.value.wait_for(patience) != std::future_status::ready)
+result<T> node::parts::wait(awaited<T>& what, std::function<void()> late) {
+  auto waited = std::chrono::milliseconds(0);
+  for (; what.value.wait_for(patience) != std::future_status::ready; waited += patience) {
     if (environment.give_up())
       return fail(errc::cancelled, "told to stop before the start was done");
+    if (late && waited >= long_start)
+      std::exchange(late, nullptr)();
+  }
   return what.value.get();
 }
 
 void node::parts::start_shards() {
-  for (std::int32_t i = 0; i < std::max(config->shards, 1); ++i)
+  const auto count = config->is_broker ? std::max(config->shards, 1) : 1; // a controller alone has no more to do than its links
+  for (std::int32_t i = 0; i < count; ++i)
     shards.push_back(std::make_unique<shard>(*system, static_cast<std::size_t>(i)));
   for (auto& each : shards)
     each->start();
@@ -413,7 +474,7 @@ std::shared_ptr<broker_start> node::parts::make_broker_start() {
     actors.flusher = system->spawn<flusher, caf::detached>(std::move(data.files), std::move(needs));
     if (!deletions.empty())
       caf::anon_send(actors.flusher, directory_order{remove_files{std::move(deletions), config->topic_defaults.file_delete_delay_ms}});
-    if (!data.holds_partitions)
+    if (!data.holds_partitions || !config->is_broker)
       continue;
     for (std::int32_t i = 0; i < std::max(config->recovery_threads_per_log_dir, 1); ++i)
       actors.openers.push_back(system->spawn<caf::detached>(open_logs, &pool));
@@ -450,6 +511,11 @@ metadata::broker_registration_request node::parts::make_registration() const {
   request.id = config->id;
   request.incarnation_id = incarnation_id;
   request.endpoints = advertised(*config, bound);
+  if (!config->is_controller) { // a voter's stands in controller.quorum.voters
+    constexpr std::int16_t plaintext = 0, ssl = 1;
+    const auto& at = links.advertised;
+    request.endpoints.push_back({at.name, at.host, at.port != 0 ? at.port : node_port, tls ? ssl : plaintext});
+  }
   request.rack = config->rack;
   for (const auto& each : directories.all) {
     if (each.holds_partitions)
@@ -501,15 +567,18 @@ void node::parts::leave() {
 }
 
 bool node::parts::close_logs() {
-  if (!broker_handle)
+  if (by_directory.empty())
     return false;
-  awaited<bool> broker_stopped;
-  caf::anon_send(broker_handle, broker_order{stop_broker{broker_stopped.reply()}});
-  const auto flushed = broker_stopped.value.get();
+  result<bool> flushed = true;
+  if (broker_handle) {
+    awaited<bool> broker_stopped;
+    caf::anon_send(broker_handle, broker_order{stop_broker{broker_stopped.reply()}});
+    flushed = broker_stopped.value.get();
+  }
   awaited<std::int64_t> metadata_stopped;
   caf::anon_send(metadata_handle, metadata_request{stop_metadata{metadata_stopped.reply()}});
   const auto broker_epoch = metadata_stopped.value.get();
-  if (!flushed || !*flushed || !broker_epoch || *broker_epoch < 0)
+  if (!flushed || !*flushed || !broker_epoch || (config->is_broker && *broker_epoch < 0))
     return false;
   auto clean = true;
   for (auto& each : by_directory) {

@@ -66,7 +66,7 @@ void node_links::hand_over(std::shared_ptr<net::links::new_link> made) {
   fresh.peer = std::move(made->peer);
   fresh.wire_version = made->wire_version;
   fresh.dialled = made->dialled;
-  fresh.card_due_ms = now_ms() + with_->limits.hello_ms;
+  fresh.card_due_ms = now_ms() + with_->rules.hello_ms;
   const auto id = fresh.peer.id;
   boost::system::error_code failed;
   const auto socket = made->socket.release(failed); // no handler of ours is left on it
@@ -92,7 +92,7 @@ void node_links::hand_over(std::shared_ptr<net::links::new_link> made) {
                    std::set<std::string>{});
     return;
   }
-  request(basp, std::chrono::milliseconds(with_->limits.hello_ms), caf::connect_atom_v, std::move(scribe), offered_at)
+  request(basp, std::chrono::milliseconds(with_->rules.hello_ms), caf::connect_atom_v, std::move(scribe), offered_at)
       .then([this, id, incarnation](const caf::node_id&, const caf::strong_actor_ptr& remote,
                                     const std::set<std::string>&) { connected(id, incarnation, remote); },
             [this, id, incarnation](const caf::error&) { connected(id, incarnation, nullptr); });

@@ -20,7 +20,7 @@ struct links_start {
   clock* time = nullptr;
   node_id id = no_node;
   uuid incarnation_id;
-  net::links::link_limits limits;
+  net::links::link_rules rules;
   caf::actor former, metadata, replicas; // to whom other nodes send the rest; may be null in tests
   link_pulse* pulse = nullptr; // may be null
   std::shared_ptr<net::links::linked_nodes> linked = std::make_shared<net::links::linked_nodes>(); // kept up to date

@@ -58,6 +58,11 @@ private:
 };
 
 std::string listening_line(const node_config& config, const std::vector<net::bound_endpoint>& endpoints) {
+  if (endpoints.empty()) {
+    const auto& at = config.controller_listeners.front();
+    return "listening on " + (at.host.empty() ? std::string{"*"} : at.host) + ':' + std::to_string(at.port) +
+           ", for nodes only (controller " + std::to_string(config.id) + ")";
+  }
   std::string line = "listening on ";
   for (std::size_t i = 0; i < endpoints.size(); ++i) {
     line += i == 0 ? "" : ", ";

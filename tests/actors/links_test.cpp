@@ -42,7 +42,7 @@ public:
     with->time = &system_clock();
     with->id = id;
     with->incarnation_id = own_.incarnation_id;
-    with->limits = limits();
+    with->rules = rules();
     with->lost = [this](node_id to) { doors_->lost(to); };
     with->tell = [this](link_event event) {
       const std::lock_guard lock{mutex_};
@@ -54,7 +54,7 @@ public:
       changed_.notify_all();
     };
     links_ = spawn_on<node_links>(system_, &home_, with);
-    auto bounds = limits();
+    auto bounds = rules();
     bounds.linked = with->linked;
     doors_ = std::make_shared<link_doors>(
         loop_, bounds, [own = own_] { return own; }, links_);
@@ -74,11 +74,11 @@ public:
     home_.drain();
     home_.join();
   }
-  static link_limits limits() {
-    link_limits limits;
-    limits.first_retry_ms = 5;
-    limits.max_retry_ms = 20;
-    return limits;
+  static link_rules rules() {
+    link_rules rules;
+    rules.first_retry_ms = 5;
+    rules.max_retry_ms = 20;
+    return rules;
   }
   void start(std::vector<const small_node*> lower) {
     std::vector<link_dialler::target> to;

@@ -70,8 +70,8 @@ struct fixture : test_coordinator_fixture<> {
     std::int64_t last_broker_epoch = -1;
   };
 
-  fixture() {
-    for (node_id id = 1; id <= 3; ++id) {
+  explicit fixture(node_id count = 3) {
+    for (node_id id = 1; id <= count; ++id) {
       auto& node = nodes[id];
       node.id = node.config->id = id;
       start(id);
@@ -91,7 +91,8 @@ struct fixture : test_coordinator_fixture<> {
     node.flusher = sys.spawn<flusher>(std::move(*storage::log_directory::open(node.pool, "/data", true)), std::move(needs));
     node.snapshots =
         sys.spawn<snapshot_writer>(&node.disk, std::string{"/data/__cluster_metadata-0"}, std::make_shared<const std::atomic<bool>>(false));
-    node.broker = spawn_on<obedient_broker>(sys, nullptr);
+    if (node.config->is_broker)
+      node.broker = spawn_on<obedient_broker>(sys, nullptr);
     auto with = std::make_shared<metadata_start>();
     with->config = node.config;
     with->time = &time;
@@ -158,7 +159,8 @@ struct fixture : test_coordinator_fixture<> {
   }
   void end(one_node& node) {
     node.keeper = nullptr;
-    caf::anon_send_exit(std::exchange(node.broker, nullptr), caf::exit_reason::user_shutdown);
+    if (node.broker)
+      caf::anon_send_exit(std::exchange(node.broker, nullptr), caf::exit_reason::user_shutdown);
     caf::anon_send_exit(std::exchange(node.flusher, nullptr), caf::exit_reason::user_shutdown);
     caf::anon_send_exit(std::exchange(node.snapshots, nullptr), caf::exit_reason::user_shutdown);
     sched.run();
@@ -237,6 +239,26 @@ struct fixture : test_coordinator_fixture<> {
   std::map<node_id, one_node> nodes;
   std::map<std::string, errc> created;
   std::uint64_t incarnations = 0;
+};
+
+// Nodes 1 to 3 vote and are no brokers, 4 and 5 the reverse.
+struct apart : fixture {
+  apart() : fixture(0) {
+    for (node_id id = 1; id <= 5; ++id) {
+      auto& node = nodes[id];
+      node.id = node.config->id = id;
+      node.config->is_controller = id <= 3;
+      node.config->is_broker = id > 3;
+      start(id);
+    }
+  }
+  std::set<node_id> brokers(node_id seen_by) {
+    std::set<node_id> unfenced;
+    for (const auto& [id, broker] : nodes[seen_by].image.load()->brokers())
+      if (!broker.fenced)
+        unfenced.insert(id);
+    return unfenced;
+  }
 };
 
 } // namespace
@@ -469,6 +491,59 @@ CAF_TEST(a damaged snapshot stops the node and says what to do) {
   CAF_CHECK(!nodes[victim].started);
   CAF_CHECK(nodes[victim].start_error.find(name + " is damaged") != std::string::npos);
   CAF_CHECK(nodes[victim].start_error.find("copy its __cluster_metadata-0") != std::string::npos);
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()
+
+CAF_TEST_FIXTURE_SCOPE(separate_roles, apart)
+
+CAF_TEST(controllers vote and brokers register and each only that) {
+  until([&] { return all_started() && controller() != no_node; });
+  CAF_CHECK(controller() <= 3);
+  for (const auto& [id, node] : nodes)
+    until([&, id = id] { return brokers(id) == std::set<node_id>{4, 5}; });
+  create(5, "there");
+  until([&] { return created.contains("there") && everyone_has("there"); });
+  CAF_CHECK_EQUAL(created.at("there"), errc::none);
+  CAF_CHECK(nodes[1].image.load()->find_topic("there")->find_partition(0)->leader >= 4);
+}
+
+CAF_TEST(a controller that dies is replaced and a broker that dies is fenced) {
+  until([&] { return all_started() && controller() != no_node; });
+  const auto old = controller();
+  kill(old);
+  until([&] { return controller() != no_node && controller() != old; }, 5'000);
+  CAF_CHECK(controller() <= 3);
+  kill(4);
+  until([&] { return brokers(controller()) == std::set<node_id>{5}; }, 1'000); // before its session ends
+  start(4);
+  start(old);
+  until([&] { return all_started() && brokers(old) == std::set<node_id>{4, 5}; });
+  CAF_CHECK(nodes[old].failed.empty());
+}
+
+CAF_TEST(brokers without a majority of controllers decide nothing and vote for nobody) {
+  until([&] { return all_started() && controller() != no_node; });
+  const auto left = controller();
+  for (node_id id = 1; id <= 3; ++id)
+    if (id != left)
+      kill(id);
+  const auto epoch_known = nodes[4].image.load()->epoch();
+  caf::anon_send(nodes[4].keeper,
+                 quorum_message{{left, nodes[left].incarnation_id},
+                                election::vote_request{
+                                    epoch_known + 7, {left, id_of(static_cast<std::uint64_t>(left))}, {4, id_of(4)}, {1'000, 1'000}, false},
+                                {}});
+  create(4, "never");
+  until([&] { return created.contains("never"); }, 40'000);
+  CAF_CHECK_EQUAL(created.at("never"), errc::request_timed_out);
+  const auto kept = nodes[4].disk.read_text("/data/__cluster_metadata-0/quorum-state", 4096);
+  CAF_CHECK(!kept || kept->find("\"votedId\":-1") != std::string::npos);
+  for (node_id id = 1; id <= 3; ++id)
+    if (id != left)
+      start(id);
+  create(5, "again");
+  until([&] { return created.contains("again") && everyone_has("again"); });
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

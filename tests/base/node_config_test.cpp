@@ -1,6 +1,7 @@
 #define CAF_SUITE node_config
 #include "base/config/node_config.hpp"
 
+#include "base/config/links_config.hpp"
 #include "base/config/listener.hpp"
 #include "base/config/spec.hpp"
 
@@ -222,13 +223,67 @@ CAF_TEST(listeners) {
 }
 
 CAF_TEST(voters) {
-  const auto voters = load("controller.quorum.voters=1@a:9093,2@[::1]:9093").config.quorum_voters;
+  const std::string node_listener = "listeners=PLAINTEXT://:9092,CONTROLLER://:9093\ncontroller.listener.names=CONTROLLER\n";
+  const auto voters = load(node_listener + "controller.quorum.voters=1@a:9093,2@[::1]:9093").config.quorum_voters;
   CAF_REQUIRE_EQUAL(voters.size(), 2u);
   CAF_CHECK((voters[1] == quorum_voter{2, "::1", 9093}));
   CAF_CHECK(refused("controller.quorum.voters=1@a:1,2@b:1,1@c:1").ends_with("expected each voter's id once; 1 is there twice"));
   CAF_CHECK(
       refused("controller.quorum.voters=1@a:1,2@b:1,3@b:1").ends_with("an address of its own for each voter; 2 and 3 are both at b:1"));
   CAF_CHECK(refused("controller.quorum.voters=a:9093").ends_with("expected ID@HOST:PORT, separated by commas, not 'a:9093'"));
+}
+
+CAF_TEST(roles and voters go together as in Kafka) {
+  const std::string voters = "controller.quorum.voters=1@a:1,2@b:1,3@c:1\ncontroller.listener.names=CONTROLLER\n";
+  const std::string both = voters + "listeners=PLAINTEXT://:9092,CONTROLLER://:9093\n", own = voters + "listeners=CONTROLLER://:9093\n";
+  CAF_CHECK(is_voter(load(both + "node.id=2").config, 2));
+  CAF_CHECK_EQUAL(refused(both + "node.id=9"),
+                  "F:1: If process.roles contains the 'controller' role, the node id 9 must be included in the set "
+                  "of voters controller.quorum.voters=1,2,3");
+  CAF_CHECK_EQUAL(refused(own + "process.roles=controller\nnode.id=9"),
+                  "F:1: If process.roles contains the 'controller' role, the node id 9 must be included in the set of voters "
+                  "controller.quorum.voters=1,2,3");
+  CAF_CHECK(
+      refused(both + "process.roles=broker\nnode.id=3")
+          .starts_with("F:4: If process.roles contains just the 'broker' role, the node id 3 must not be included in the set of voters"));
+  const auto controller = load(own + "process.roles=controller\nnode.id=3").config;
+  CAF_CHECK(controller.is_controller && !controller.is_broker && meets_others(controller) && controller.listeners.empty());
+  CAF_CHECK(
+      meets_others(load("process.roles=controller\ncontroller.quorum.voters=1@a:1\ncontroller.listener.names=C\nlisteners=C://:9").config));
+  CAF_CHECK(!meets_others(load("controller.quorum.voters=1@a:1").config));
+  CAF_CHECK(refused(both + "process.roles=controller\nnode.id=3").find("must only contain KRaft controller listeners") !=
+            std::string::npos);
+  const auto broker = load(both + "process.roles=broker\nnode.id=7\nadvertised.listeners=PLAINTEXT://x:1,CONTROLLER://inside:2").config;
+  CAF_CHECK((links_config_of(broker).advertised == listener_address{"CONTROLLER", "inside", 2}));
+  CAF_CHECK((broker.advertised_listeners == std::vector<listener_address>{{"PLAINTEXT", "x", 1}}));
+  CAF_CHECK(refused(own + "process.roles=broker\nnode.id=7").find("expected at least one listener that is not among") != std::string::npos);
+  CAF_CHECK(refused(voters + "listeners=PLAINTEXT://:9092\nprocess.roles=broker\nnode.id=7")
+                .ends_with("add CONTROLLER://HOST:PORT, where the "
+                           "other nodes find this one. Brokers need "
+                           "one here as well: they replicate over it"));
+  CAF_CHECK(refused("controller.quorum.voters=1@a:1,2@b:1").find("controller.listener.names must contain at least one value") !=
+            std::string::npos);
+  for (const std::string role : {"broker", "controller"})
+    CAF_CHECK(refused("process.roles=" + role).find("controller.quorum.voters must name the controllers") != std::string::npos);
+  CAF_CHECK(refused("process.roles=").find("process.roles") != std::string::npos);
+}
+
+CAF_TEST(TLS between nodes needs its files) {
+  const std::string secure = "node.id=1\ncontroller.quorum.voters=1@a:1,2@b:1\nlisteners=PLAINTEXT://:9092,CONTROLLER://:9093\n"
+                             "controller.listener.names=CONTROLLER\nlistener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:SSL\n";
+  CAF_CHECK(refused(secure).find("ssl.keystore.location (default): expected a PEM file") != std::string::npos);
+  CAF_CHECK(refused(secure + "ssl.keystore.location=/k").find("ssl.truststore.location (default): expected a PEM file") !=
+            std::string::npos);
+  const auto files = secure + "ssl.keystore.location=/k\nssl.truststore.location=/t\n";
+  const auto tls_of = [](const std::string& text) { return links_config_of(load(text).config).tls; };
+  CAF_CHECK((tls_of(files) == links_tls_config{"/k", "", "/t", true}));
+  CAF_CHECK((tls_of(files + "ssl.endpoint.identification.algorithm=\nssl.key.password=p") == links_tls_config{"/k", "p", "/t", false}));
+  CAF_CHECK(!tls_of("ssl.keystore.type=JKS\nssl.keystore.location=/k\ncontroller.quorum.voters=1@a:1,2@b:1\nlisteners=PLAINTEXT://:9092,"
+                    "C://:1\ncontroller.listener.names=C")); // nothing that would need them
+  CAF_CHECK(refused(files + "ssl.keystore.type=JKS").ends_with("ssl.keystore.type=JKS: expected PEM: no other kind of file is read here"));
+  CAF_CHECK(refused(files + "ssl.endpoint.identification.algorithm=http").ends_with("expected https, or nothing"));
+  CAF_CHECK(refused(files + "listener.security.protocol.map=PLAINTEXT:SSL,CONTROLLER:SSL").find("only PLAINTEXT listeners") !=
+            std::string::npos);
 }
 
 CAF_TEST(bounds that belong together) {

@@ -1,5 +1,6 @@
 #include "base/config/node_config.hpp"
 
+#include "base/config/links_config.hpp"
 #include "base/config/listener.hpp"
 #include "base/config/properties.hpp"
 #include "base/config/spec.hpp"
@@ -85,6 +86,11 @@ public:
     return fail(errc::bad_argument,
                 it->second.place + ": " + std::string{key} + '=' + it->second.value + ": expected " + std::string{expected});
   }
+  // For what Kafka has a sentence of its own: about keys that do not go together.
+  [[nodiscard]] tl::unexpected<error> refuse_for(std::string_view key, const std::string& sentence) const {
+    const auto it = settings.find(key);
+    return fail(errc::bad_argument, (it == settings.end() ? std::string{key} + " (not set)" : it->second.place) + ": " + sentence);
+  }
 };
 
 result<void> read_identity(const setting_reader& from, node_config& config) {
@@ -139,6 +145,69 @@ result<void> read_directories(const setting_reader& from, node_config& config) {
   return {};
 }
 
+// Who votes and who does what must go together; in the words of Kafka's KafkaConfig.
+result<void> check_roles(const setting_reader& from, const node_config& config) {
+  if (!config.is_broker && !config.is_controller)
+    return from.fail_for("process.roles", "broker, controller, or both");
+  std::string voters;
+  for (const auto& voter : config.quorum_voters)
+    voters.append(voters.empty() ? "" : ",").append(std::to_string(voter.id));
+  const auto set = " the set of voters controller.quorum.voters=" + voters;
+  const auto who = "the node id " + std::to_string(config.id);
+  if (config.is_controller && !config.quorum_voters.empty() && !is_voter(config, config.id))
+    return from.refuse_for("controller.quorum.voters",
+                           "If process.roles contains the 'controller' role, " + who + " must be included in" + set);
+  if (config.is_broker && config.is_controller)
+    return {};
+  if (config.quorum_voters.empty())
+    return from.refuse_for("controller.quorum.voters", "If process.roles contains just one role, controller.quorum.voters must name the "
+                                                       "controllers, the same on every node");
+  if (config.is_broker && is_voter(config, config.id))
+    return from.refuse_for("process.roles", "If process.roles contains just the 'broker' role, " + who + " must not be included in" + set +
+                                                ": a voter has the 'controller' role");
+  return {};
+}
+
+// The port for other nodes, if there are any. Unlike Kafka's, brokers have one as well: they replicate over it.
+result<void> check_node_listener(const setting_reader& from, const node_config& config) {
+  if (!meets_others(config))
+    return {};
+  if (config.controller_listener_names.empty())
+    return from.refuse_for("controller.listener.names", "controller.listener.names must contain at least one value: the name of the one of "
+                                                        "`listeners` at which the other nodes find this one");
+  if (config.controller_listeners.size() != 1) {
+    const auto& name = config.controller_listener_names.front();
+    return from.refuse_for("listeners", "controller.listener.names must contain exactly one value appearing in the 'listeners' configuration: "
+                                        "add " + name + "://HOST:PORT, where the other nodes find this one" +
+                                            (config.is_controller ? "" : ". Brokers need one here as well: they replicate over it"));
+  }
+  if (!config.is_broker && !config.listeners.empty())
+    return from.refuse_for("listeners", "The listeners config must only contain KRaft controller listeners from controller.listener.names when "
+                                        "process.roles=controller: no client is served here, leave " +
+                                            config.listeners.front().name + " out");
+  return {};
+}
+
+// Those that TLS between nodes cannot do without. What is in the files: net/links/tls_identity.hpp.
+result<void> check_tls(const setting_reader& from, const node_config& config) {
+  if (!meets_others(config))
+    return {};
+  const auto links = links_config_of(config);
+  if (!links.tls)
+    return {};
+  const auto need = "because listener.security.protocol.map says SSL for " + links.listener.name;
+  if (links.tls->keystore.empty())
+    return from.fail_for("ssl.keystore.location", "a PEM file with this node's private key and certificate, " + need);
+  if (links.tls->truststore.empty())
+    return from.fail_for("ssl.truststore.location", "a PEM file with the certificates of the nodes' authority, " + need);
+  for (const auto* key : {"ssl.keystore.type", "ssl.truststore.type"})
+    if (const auto* type = from.find(key); type && *type != "PEM")
+      return from.fail_for(key, "PEM: no other kind of file is read here");
+  if (const auto* algorithm = from.find("ssl.endpoint.identification.algorithm"); algorithm && !algorithm->empty() && *algorithm != "https")
+    return from.fail_for("ssl.endpoint.identification.algorithm", "https, or nothing");
+  return {};
+}
+
 // The listeners by purpose, and what clients are told.
 result<void> read_listeners(const setting_reader& from, node_config& config) {
   const auto* listeners_text = from.find("listeners");
@@ -162,7 +231,7 @@ result<void> read_listeners(const setting_reader& from, node_config& config) {
     }
     if (protocol == protocols->end())
       return from.fail_for("listeners", "a protocol for listener " + listener.name + " in listener.security.protocol.map");
-    if (protocol->second != "PLAINTEXT")
+    if (protocol->second != "PLAINTEXT" && !(is_controller && protocol->second == "SSL"))
       return from.fail_for("listeners",
                            "only PLAINTEXT listeners: " + protocol->second + ", which " + listener.name + " needs, is not served");
     (is_controller ? config.controller_listeners : config.listeners).push_back(listener);
@@ -295,8 +364,11 @@ result<node_config> build(const setting_reader& from) {
     config.set_values[key] = text;
   }
   CAFKA_TRY(read_identity(from, config));
+  CAFKA_TRY(check_roles(from, config));
   CAFKA_TRY(read_directories(from, config));
   CAFKA_TRY(read_listeners(from, config));
+  CAFKA_TRY(check_node_listener(from, config));
+  CAFKA_TRY(check_tls(from, config));
   CAFKA_TRY(read_advertised(from, config));
   CAFKA_TRY(read_topic_defaults(from, config));
   CAFKA_TRY(read_resources(from, config));

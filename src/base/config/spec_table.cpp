@@ -17,6 +17,7 @@ constexpr std::string_view record_section = "Records";
 constexpr std::string_view flush_section = "Durability and checkpoints";
 constexpr std::string_view resource_section = "Threads, files and memory";
 constexpr std::string_view metadata_section = "Cluster metadata";
+constexpr std::string_view tls_section = "TLS between nodes";
 
 constexpr key_spec node_rows[] = {
     {.name = "node.id",
@@ -35,7 +36,8 @@ constexpr key_spec node_rows[] = {
      .default_value = "broker,controller",
      .choices = "broker,controller",
      .section = node_section,
-     .meaning = "What the node does: `broker` stores partitions and serves clients, `controller` votes on the cluster's metadata."},
+     .meaning = "What the node does: `broker` stores partitions and serves clients, `controller` votes on the cluster's metadata. A node "
+                "that does only one of them needs `controller.quorum.voters`, and is among them if it is a controller."},
     {.name = "broker.rack",
      .type = text,
      .section = node_section,
@@ -93,17 +95,19 @@ constexpr key_spec node_rows[] = {
      .type = text,
      .default_value = "PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL",
      .section = listener_section,
-     .meaning = "The security protocol of each listener name. Only `PLAINTEXT` is served; a listener that would need another protocol is "
-                "refused at start, "
-                "so that nobody believes a port to be protected that is not."},
+     .meaning = "The security protocol of each listener name. Clients are served `PLAINTEXT` only, and nodes `PLAINTEXT` or `SSL`; a listener "
+                "that would need another protocol is refused at start, so that nobody believes a port to be protected that is not."},
     {.name = "controller.listener.names",
      .type = list,
      .section = listener_section,
-     .meaning = "Which of `listeners` belong to the controller. A cluster of one node needs none and opens none of them."},
+     .meaning = "Which of `listeners` is for the other nodes: they vote, replicate and ask the controller there, never a client. Every node of "
+                "several has one, a broker too (Kafka's brokers reach each other by `inter.broker.listener.name`), and by the same name. A "
+                "cluster of one node needs none and opens none."},
     {.name = "inter.broker.listener.name",
      .type = text,
      .section = listener_section,
-     .meaning = "The listener by which nodes reach each other. Must be one of `listeners`; unset: the first that is not the controller's."},
+     .meaning = "Must be one of `listeners` that clients use; no more than checked, as nodes reach each other at the listener of "
+                "`controller.listener.names`."},
     {.name = "socket.request.max.bytes",
      .type = int32,
      .default_value = "104857600",
@@ -741,14 +745,6 @@ constexpr key_spec store_rows[] = {
      .meaning = "How long a client that asks for the brokers is told, once more, of one that was fenced. librdkafka, told at once of a new "
                 "leader and that the "
                 "old one is no broker any more, takes a second longer to go on."},
-    {.name = "node.insecure",
-     .type = boolean,
-     .default_value = "false",
-     .own = true,
-     .section = metadata_section,
-     .meaning =
-         "Allows the listener between nodes an address that other machines reach. Whoever reaches it can do all that a node can: the "
-         "network must be private."},
     {.name = "metadata.log.dir",
      .type = text,
      .section = metadata_section,
@@ -800,6 +796,47 @@ constexpr key_spec store_rows[] = {
      .unit = "ms",
      .section = metadata_section,
      .meaning = "What lies before a snapshot of this age goes. Negative: no limit."},
+
+    {.name = "ssl.keystore.location",
+     .type = text,
+     .section = tls_section,
+     .meaning = "This node's private key and its certificate, then the rest of the chain if there is one: a PEM file. Used if "
+                "`listener.security.protocol.map` says `SSL` for the listener between nodes. The certificate's common name is `node-` and the "
+                "`node.id`, it names the host that others dial as a subject alternative name, and may be used for both ends of a "
+                "connection. Read at start: a renewed one takes effect with the next."},
+    {.name = "ssl.keystore.type",
+     .type = text,
+     .default_value = "PEM",
+     .section = tls_section,
+     .meaning = "Only `PEM` is read. Kafka's default is JKS."},
+    {.name = "ssl.key.password",
+     .type = password,
+     .section = tls_section,
+     .meaning = "Opens the private key, if it is encrypted."},
+    {.name = "ssl.truststore.location",
+     .type = text,
+     .section = tls_section,
+     .meaning = "The certificates of the authorities that sign nodes' certificates: a PEM file. Whoever has a certificate of theirs for "
+                "`node-N` is node N, so they should sign for nothing else."},
+    {.name = "ssl.truststore.type",
+     .type = text,
+     .default_value = "PEM",
+     .section = tls_section,
+     .meaning = "Only `PEM` is read. Kafka's default is JKS."},
+    {.name = "ssl.endpoint.identification.algorithm",
+     .type = text,
+     .default_value = "https",
+     .section = tls_section,
+     .meaning = "`https`: the certificate of a node that is dialled must name the host by which it is dialled. Empty: it need not; its node id "
+                "is checked all the same."},
+    {.name = "node.insecure",
+     .type = boolean,
+     .default_value = "false",
+     .own = true,
+     .section = tls_section,
+     .meaning =
+         "Allows the listener between nodes an address that other machines reach without TLS. Whoever reaches it can do all that a node can: "
+         "the network must be private."},
 };
 
 } // namespace

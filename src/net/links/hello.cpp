@@ -22,7 +22,15 @@ byte_vector to_bytes(const hello& said) {
   return all;
 }
 
+bool speaks_tls(byte_span first) noexcept {
+  constexpr std::byte alert{0x15}, handshake{0x16}, major_version{0x03};
+  return first.size() >= 2 && (first[0] == alert || first[0] == handshake) && first[1] == major_version;
+}
+
 result<std::size_t> body_size(byte_span prefix) {
+  if (speaks_tls(prefix))
+    return fail(errc::bad_format, "it speaks TLS, which this node's listener for nodes does not: listener.security.protocol.map must say SSL for it "
+                                  "on every node or on none");
   if (prefix.size() != hello_prefix_bytes || as_text(prefix.first(magic.size())) != std::string_view{magic.data(), magic.size()})
     return fail(errc::bad_format, "it is no node of cafka: this port is for nodes only; clients have the ports of `listeners`");
   const auto size = load_be<std::uint16_t>(prefix.data() + magic.size());
@@ -66,10 +74,16 @@ bool is_superseded(const hello& own, const hello& other) noexcept {
   return !own.cluster_id.empty() && own.cluster_id == other.cluster_id && own.recoveries < other.recoveries;
 }
 
-result<std::int16_t> agree_with_dialler(const hello& own, const hello& dialler) {
+bool dials(node_id from, node_id to, const std::vector<node_id>& voters) {
+  const auto votes = [&](node_id id) { return std::find(voters.begin(), voters.end(), id) != voters.end(); };
+  return votes(from) == votes(to) ? from > to : votes(to);
+}
+
+result<std::int16_t> agree_with_dialler(const hello& own, const hello& dialler, const std::vector<node_id>& voters) {
   CAFKA_TRY_ASSIGN(version, agree(own, dialler, {}));
-  if (dialler.id < own.id)
-    return fail(errc::bad_argument, "of two nodes the one with the higher id dials: node " + std::to_string(own.id) + " will");
+  if (!dials(dialler.id, own.id, voters))
+    return fail(errc::bad_argument, "of two nodes the one with the higher id dials, or the one that is no voter: node " +
+                                        std::to_string(own.id) + " will, if controller.quorum.voters is the same on both");
   return version;
 }
 

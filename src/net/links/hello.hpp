@@ -9,6 +9,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace cafka::net::links {
 
@@ -44,15 +45,20 @@ struct hello {
 };
 
 byte_vector to_bytes(const hello& said);
-// How many bytes follow the prefix. bad_format: this is no node.
+// How many bytes follow the prefix. bad_format: this is no node, or one that speaks TLS to one that does not.
 result<std::size_t> body_size(byte_span prefix);
 result<hello> parse_body(byte_span body);
+// What a peer begins with, however few its bytes are: a record of TLS (RFC 8446 section 5.1), of a handshake or an alert.
+[[nodiscard]] bool speaks_tls(byte_span first) noexcept;
 
 // The version both speak. bad_argument, with the reason for both nodes' logs: there can be no link between them. `expected`: whom the dialler wanted.
 result<std::int16_t> agree(const hello& own, const hello& other, std::optional<node_id> expected);
 // Of one cluster, but of a past of it that was given up: its quorum was recovered without what `own` has.
 bool is_superseded(const hello& own, const hello& other) noexcept;
-// The acceptor's side as well: of two nodes the one with the higher id dials, so that a pair has one link.
-result<std::int16_t> agree_with_dialler(const hello& own, const hello& dialler);
+// Which of a pair dials, so that it has one link: towards a voter who is none, since voters' addresses are all that is known before there is a
+// cluster; else the one with the higher id. `voters`: controller.quorum.voters, the same on every node.
+bool dials(node_id from, node_id to, const std::vector<node_id>& voters);
+// The acceptor's side as well.
+result<std::int16_t> agree_with_dialler(const hello& own, const hello& dialler, const std::vector<node_id>& voters);
 
 } // namespace cafka::net::links

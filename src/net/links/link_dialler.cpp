@@ -5,10 +5,10 @@ namespace cafka::net::links {
 
 using boost::asio::ip::tcp;
 
-link_dialler::link_dialler(event_loop& loop, const link_limits& limits, target to, own_hello own, link_opened opened,
+link_dialler::link_dialler(event_loop& loop, const link_rules& rules, target to, own_hello own, link_opened opened,
                            std::function<void()> refused)
     : loop_(loop),
-      limits_(limits),
+      rules_(rules),
       to_(std::move(to)),
       own_(std::move(own)),
       opened_(std::move(opened)),
@@ -34,12 +34,25 @@ void link_dialler::dial() {
 // The first address only: a name in controller.quorum.voters means one node.
 void link_dialler::resolved(const tcp::resolver::results_type& found) {
   current_ = std::make_shared<greeting>(loop_, tcp::socket{loop_.io()});
-  current_->limit(limits_.dial_ms);
+  current_->limit(rules_.dial_ms);
   current_->connect(*found.begin(), [this, self = current_](const result<void>& connected) {
     if (stopped_ || current_ != self)
       return;
     if (!connected)
       return failed(connected.error());
+    rules_.tls ? secure() : greet();
+  });
+}
+
+// Nothing is said to who is not the one that was meant.
+void link_dialler::secure() {
+  current_->secure(rules_.tls, greeting::side::dialler, [this, self = current_](const result<void>& secured) {
+    if (stopped_ || current_ != self)
+      return;
+    if (!secured)
+      return failed(secured.error());
+    if (const auto posing = self->complaint(to_.id, to_.host); !posing.empty())
+      return failed({errc::bad_argument, posing});
     greet();
   });
 }
@@ -60,18 +73,20 @@ void link_dialler::greet() {
 void link_dialler::answered(const result<hello>& said) {
   if (!said)
     return failed(said.error());
-  if (limits_.superseded && is_superseded(own_(), *said))
-    limits_.superseded(*said);
+  if (rules_.superseded && is_superseded(own_(), *said))
+    rules_.superseded(*said);
   if (!said->refusal.empty())
     return failed({errc::bad_argument, "it refused the link: " + said->refusal});
   const auto version = agree(own_(), *said, to_.id);
   if (!version)
     return failed(version.error());
+  auto socket = std::exchange(current_, nullptr)->release();
+  if (!socket)
+    return failed(socket.error());
   dialling_ = false;
   wait_ms_ = 0;
   told_.clear();
-  auto socket = std::exchange(current_, nullptr)->release();
-  opened_({std::move(socket), *said, *version, true});
+  opened_({std::move(*socket), *said, *version, true});
 }
 
 void link_dialler::failed(const error& why) {
@@ -81,7 +96,7 @@ void link_dialler::failed(const error& why) {
     told_ = why.detail;
     CAFKA_LOG_WARN("no link to node {} at {}:{}: {}; trying again", to_.id, to_.host, to_.port, why.detail);
   }
-  wait_ms_ = wait_ms_ == 0 ? limits_.first_retry_ms : std::min(2 * wait_ms_, limits_.max_retry_ms);
+  wait_ms_ = wait_ms_ == 0 ? rules_.first_retry_ms : std::min(2 * wait_ms_, rules_.max_retry_ms);
   retry_ = loop_.add_deadline(loop_.now_ms() + wait_ms_, [this] {
     dialling_ = false;
     dial();

@@ -13,21 +13,24 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace cafka::net::links {
 
-struct link_limits {
+struct link_rules {
   std::int64_t hello_ms = 1'000; // a peer that connected has so long to say who it is
   std::int64_t dial_ms = 500; // connection and exchange
   std::int64_t first_retry_ms = 50; // then twice as long each time …
   std::int64_t max_retry_ms = 250; // … up to this
   std::size_t max_strangers = 64; // connections that have not said who they are; more are closed at once
+  std::vector<node_id> voters; // controller.quorum.voters: with the ids they decide who of a pair dials
+  std::shared_ptr<const tls_identity> tls; // null: links are plain
   std::function<void(const hello& by)> superseded; // told that this node is of a past that its cluster has given up; may be null
   std::shared_ptr<const linked_nodes> linked; // the second process of one of these is turned away; may be null
 };
 
 struct new_link {
-  boost::asio::ip::tcp::socket socket;
+  boost::asio::generic::stream_protocol::socket socket; // TCP's, or with TLS the local end of a relay
   hello peer;
   std::int16_t wire_version = 0;
   bool dialled = false; // by us
@@ -37,7 +40,7 @@ using own_hello = std::function<hello()>; // asked each time: the cluster id may
 
 class link_door {
 public:
-  link_door(event_loop& loop, const link_limits& limits, own_hello own, link_opened opened);
+  link_door(event_loop& loop, const link_rules& rules, own_hello own, link_opened opened);
   ~link_door();
   result<bound_endpoint> listen(const std::string& host, std::uint16_t port);
   void start() { listener_.start(); }
@@ -45,10 +48,11 @@ public:
 
 private:
   bool accepted(boost::asio::ip::tcp::socket socket);
+  void hear(const std::shared_ptr<greeting>& stranger, const std::string& from);
   void answer(const std::shared_ptr<greeting>& to, const std::string& from, const result<hello>& said);
 
   event_loop& loop_;
-  link_limits limits_;
+  link_rules rules_;
   own_hello own_;
   link_opened opened_;
   peer_log log_;
@@ -65,20 +69,23 @@ public:
     std::uint16_t port = 0;
   };
   // `refused`: nobody listens there, a sign that the process is gone. Told at every such dial.
-  link_dialler(event_loop& loop, const link_limits& limits, target to, own_hello own, link_opened opened, std::function<void()> refused);
+  link_dialler(event_loop& loop, const link_rules& rules, target to, own_hello own, link_opened opened, std::function<void()> refused);
   ~link_dialler();
   // At once, unless it is dialling already: at the start, and when the link it made is gone.
   void dial();
+  // The node has moved: where the next dial goes.
+  void aim(target to) { to_ = std::move(to); }
   void stop();
 
 private:
   void resolved(const boost::asio::ip::tcp::resolver::results_type& found);
+  void secure();
   void greet();
   void answered(const result<hello>& said);
   void failed(const error& why);
 
   event_loop& loop_;
-  link_limits limits_;
+  link_rules rules_;
   target to_;
   own_hello own_;
   link_opened opened_;
@@ -95,9 +102,10 @@ private:
 // killed loses its connections a moment before its listeners.
 class link_probe {
 public:
-  link_probe(event_loop& loop, const link_limits& limits, link_dialler::target to, std::function<void()> refused);
+  link_probe(event_loop& loop, const link_rules& rules, link_dialler::target to, std::function<void()> refused);
   ~link_probe();
   void look(); // unless it is looking already
+  void aim(link_dialler::target to) { to_ = std::move(to); }
   void stop();
 
 private:
@@ -105,7 +113,7 @@ private:
   void again();
 
   event_loop& loop_;
-  link_limits limits_;
+  link_rules rules_;
   link_dialler::target to_;
   std::function<void()> refused_;
   boost::asio::ip::tcp::resolver resolver_;

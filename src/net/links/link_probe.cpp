@@ -9,8 +9,8 @@ constexpr int looks = 4;
 constexpr std::int64_t between_looks_ms = 20;
 } // namespace
 
-link_probe::link_probe(event_loop& loop, const link_limits& limits, link_dialler::target to, std::function<void()> refused)
-    : loop_(loop), limits_(limits), to_(std::move(to)), refused_(std::move(refused)), resolver_(loop.io()) {}
+link_probe::link_probe(event_loop& loop, const link_rules& rules, link_dialler::target to, std::function<void()> refused)
+    : loop_(loop), rules_(rules), to_(std::move(to)), refused_(std::move(refused)), resolver_(loop.io()) {}
 
 link_probe::~link_probe() = default;
 
@@ -29,7 +29,7 @@ void link_probe::once() {
                             if (code || found.empty())
                               return again();
                             current_ = std::make_shared<greeting>(loop_, tcp::socket{loop_.io()});
-                            current_->limit(limits_.dial_ms);
+                            current_->limit(rules_.dial_ms);
                             current_->connect(*found.begin(), [this, self = current_](const result<void>& connected) {
                               if (stopped_ || current_ != self)
                                 return;

@@ -56,7 +56,7 @@ CAF_TEST(nodes of one cluster agree on the newest version that both speak) {
   older.lowest_version = 3, older.highest_version = 4;
   newer.lowest_version = 4, newer.highest_version = 5;
   CAF_CHECK_EQUAL(*agree(older, newer, {}), 4);
-  CAF_CHECK_EQUAL(*agree_with_dialler(older, newer), 4);
+  CAF_CHECK_EQUAL(*agree_with_dialler(older, newer, {}), 4);
   newer.lowest_version = 5;
   CAF_CHECK(says(agree(older, newer, {}), "wire versions 5 to 5"));
 }
@@ -92,5 +92,20 @@ CAF_TEST(one id is one node and the one that was expected) {
   CAF_CHECK(!agree(node(1), node(1), {})); // it dialled itself
   CAF_CHECK(says(agree(node(3), node(2), 1), "node 1 was expected"));
   CAF_CHECK(!agree(node(1), node(-1), {}));
-  CAF_CHECK(says(agree_with_dialler(node(3), node(2)), "higher id dials"));
+  CAF_CHECK(says(agree_with_dialler(node(3), node(2), {}), "higher id dials"));
+}
+
+CAF_TEST(of a pair one dials and a voter is dialled by who is none) {
+  const std::vector<node_id> voters{1, 5, 9};
+  for (node_id one = 0; one < 12; ++one)
+    for (node_id other = 0; other < 12; ++other)
+      if (one != other)
+        CAF_CHECK(dials(one, other, voters) != dials(other, one, voters));
+  CAF_CHECK(dials(9, 5, voters));
+  CAF_CHECK(dials(7, 6, voters));
+  CAF_CHECK(dials(7, 9, voters));
+  CAF_CHECK(dials(2, 1, voters));
+  CAF_CHECK(agree_with_dialler(node(9), node(7), voters).has_value());
+  CAF_CHECK(says(agree_with_dialler(node(7), node(9), voters), "the one that is no voter: node 7 will"));
+  CAF_CHECK(says(agree_with_dialler(node(9), node(7), {}), "higher id dials")); // where the configurations differ both are told
 }

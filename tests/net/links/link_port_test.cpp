@@ -35,7 +35,7 @@ struct fixture {
   }
   void open_door(node_id id, std::uint16_t on_port = 0) {
     door.emplace(
-        loop, limits, [id] { return node(id); }, [this](new_link made) { at_door.push_back(std::move(made)); });
+        loop, rules, [id] { return node(id); }, [this](new_link made) { at_door.push_back(std::move(made)); });
     const auto bound = door->listen("127.0.0.1", on_port);
     if (!bound)
       CAF_FAIL(bound.error().to_string());
@@ -50,7 +50,7 @@ struct fixture {
   }
   link_dialler& dialler(node_id from, node_id to) {
     diallers.push_back(std::make_unique<link_dialler>(
-        loop, limits, link_dialler::target{to, "127.0.0.1", port}, [from] { return node(from); },
+        loop, rules, link_dialler::target{to, "127.0.0.1", port}, [from] { return node(from); },
         [this](new_link made) { dialled.push_back(std::move(made)); }, [this] { ++refused; }));
     return *diallers.back();
   }
@@ -81,7 +81,7 @@ struct fixture {
   manual_clock time;
   boost::asio::io_context io{1};
   event_loop loop{io, time};
-  link_limits limits;
+  link_rules rules;
   std::optional<link_door> door;
   std::vector<std::unique_ptr<link_dialler>> diallers;
   std::vector<new_link> at_door, dialled;
@@ -132,13 +132,13 @@ CAF_TEST(who does not say who it is in time is closed) {
   io.run_for(std::chrono::milliseconds(20));
   CAF_CHECK(!is_closed(mute));
   CAF_CHECK(!is_closed(half));
-  pass(limits.hello_ms);
+  pass(rules.hello_ms);
   run_until([&] { return is_closed(mute) && is_closed(half); });
   CAF_CHECK(at_door.empty());
 }
 
 CAF_TEST(strangers are few and those who know what to say still come in) {
-  limits.max_strangers = 3;
+  rules.max_strangers = 3;
   open_door(1);
   std::vector<tcp::socket> mute;
   for (int i = 0; i < 3; ++i)
@@ -175,15 +175,15 @@ CAF_TEST(where nobody listens is dialled again and again) {
   close_door();
   dialler(2, 1).dial();
   run_until([&] { return refused == 1; });
-  auto wait = limits.first_retry_ms;
-  for (int again = 2; again < 8; ++again, wait = std::min(2 * wait, limits.max_retry_ms)) {
+  auto wait = rules.first_retry_ms;
+  for (int again = 2; again < 8; ++again, wait = std::min(2 * wait, rules.max_retry_ms)) {
     pass(wait - 1);
     io.run_for(std::chrono::milliseconds(2));
     CAF_CHECK_EQUAL(refused, again - 1);
     pass(1);
     run_until([&] { return refused == again; });
   }
-  CAF_CHECK_EQUAL(wait, limits.max_retry_ms);
+  CAF_CHECK_EQUAL(wait, rules.max_retry_ms);
   open_door(1, free_port);
   pass(wait);
   run_until([&] { return dialled.size() == 1 && at_door.size() == 1; });
@@ -191,7 +191,7 @@ CAF_TEST(where nobody listens is dialled again and again) {
   close_door();
   diallers.back()->dial();
   run_until([&] { return refused == 8; });
-  pass(limits.first_retry_ms);
+  pass(rules.first_retry_ms);
   run_until([&] { return refused == 9; });
 }
 
@@ -214,18 +214,18 @@ CAF_TEST(an answer that never comes is not waited for) {
   tcp::socket first{io};
   mute.async_accept(first, [](const boost::system::error_code&) {});
   run_until([&] { return first.is_open() && first.available() != 0; });
-  pass(limits.dial_ms);
+  pass(rules.dial_ms);
   run_until([&] { return is_closed(first); });
   CAF_CHECK_EQUAL(refused, 0); // somebody lives there
   tcp::socket second{io};
   mute.async_accept(second, [](const boost::system::error_code&) {});
-  run_until([&] { return pass(limits.first_retry_ms), second.is_open(); });
+  run_until([&] { return pass(rules.first_retry_ms), second.is_open(); });
 }
 
 CAF_TEST(another node than the one that was meant is no link) {
   open_door(1);
   diallers.push_back(std::make_unique<link_dialler>(
-      loop, limits, link_dialler::target{0, "127.0.0.1", port}, [] { return node(2); },
+      loop, rules, link_dialler::target{0, "127.0.0.1", port}, [] { return node(2); },
       [this](new_link made) { dialled.push_back(std::move(made)); }, [this] { ++refused; }));
   diallers.back()->dial();
   run_until([&] { return at_door.size() == 1; }); // it cannot know
