@@ -10,6 +10,7 @@ from history import INVARIANTS, NOT_APPLICABLE, Seen, Violations, check_partitio
 
 SETTLED_WITHIN_S = 120
 EQUAL_WITHIN_S = 60
+ENDS_RIGHTLY = "Too many open files"  # a file that cannot be opened cannot be flushed: then the log directory is given up, and a node without one ends
 SYNCED, PAGED = "synced", "paged"  # acks=all means on disk, in memory
 SINGLE, LIBRARY = "single", "library"  # on disk too; written by producers that are not idempotent, by a library
 
@@ -70,12 +71,11 @@ class Campaign:
         left = lambda: max(0.1, deadline - time.monotonic())
         for machine in self.machines:
             self.check_log(machine)
-            self.check_process(machine)
         for machine in self.machines:
-            if not self.machines.wait_until(lambda: machine.node.find_line("listening on") or not machine.runs, left()) or not machine.runs:
+            if not self.machines.wait_until(lambda: self.tend() and machine.node.find_line("listening on"), left()):
                 return self.unsettled(f"node {machine.number} {'does not listen' if machine.runs else 'ended'}: {last_lines(machine)}")
         for machine in self.machines:
-            if not self.machines.wait_until(lambda: self.machines.all_in_sync(self.partitions, machine), left()):
+            if not self.machines.wait_until(lambda: self.tend() and self.machines.all_in_sync(self.partitions, machine), left()):
                 placed = {topic: self.machines.placed(topic, machine) for topic in self.partitions}
                 return self.unsettled(f"node {machine.number} knows of replicas that are not in sync: {placed}")
         for writer in self.writers:
@@ -98,10 +98,16 @@ class Campaign:
         if line := machine.node.find_line("quarantine|unhandled exception"):
             self.violations.note("P", f"node {machine.number}: {line}")
 
-    def check_process(self, machine):
-        if not machine.runs and not machine.down:
-            self.violations.note("P", f"node {machine.number} ended with {machine.node.process.returncode}: {last_lines(machine)}")
-        machine.launch()
+    def tend(self):
+        """Starts who has ended, as an operator would. Returns whether all run."""
+        ended = [machine for machine in self.machines if not machine.runs]
+        for machine in ended:
+            if machine.down or machine.node.find_line(ENDS_RIGHTLY):
+                self.note(f"node {machine.number} is started again")
+            else:
+                self.violations.note("P", f"node {machine.number} ended with {machine.node.process.returncode}: {last_lines(machine)}")
+            machine.launch()
+        return not ended
 
     # ---- the end ----
 
@@ -187,7 +193,7 @@ class Campaign:
             machine.ask_to_stop()
         for machine in self.machines:
             self.guarded("P", machine.wait_for_end)
-            if machine.node.process.returncode != 0:
+            if machine.node.process.returncode != 0 and not machine.node.find_line(ENDS_RIGHTLY):
                 self.violations.note("P", f"node {machine.number} was told to stop and ended with {machine.node.process.returncode}: {last_lines(machine)}")
 
     def close(self):

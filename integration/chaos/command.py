@@ -1,5 +1,4 @@
 """What the commands here have in common: a place for the data, an end at every signal, what is left behind."""
-import contextlib
 import os
 import pathlib
 import shutil
@@ -60,13 +59,12 @@ class Interrupts:
 def carry_out(options, clocks, paged, faults):
     """`faults(campaign, interrupts)` among clients; prints the verdict and returns the exit code."""
     base = pathlib.Path(tempfile.mkdtemp(prefix="cafka-chaos-", dir=options.directory))
-    with contextlib.ExitStack() as left:
-        left.callback(lambda: shutil.rmtree(base, ignore_errors=True))
-        machines = machinery.Machines(base, options.nodes, clocks)
-        halted = Interrupts(machines.halt)
+    machines = machinery.Machines(base, options.nodes, clocks)
+    halted = Interrupts(machines.halt)
+    campaign, held, keep = None, False, True
+    try:
         with machines:
             campaign = Campaign(machines, options.pause, paged)
-            left.callback(campaign.close)
             campaign.begin()
             faults(campaign, machines.halt)
             machines.halt.clear()
@@ -77,8 +75,14 @@ def carry_out(options, clocks, paged, faults):
         campaign.print_verdict()
         if not held:
             print(f"seed {options.seed}; the last faults:", *(base / "faults.log").read_text().splitlines()[-LAST_FAULTS:], sep="\n")
-        if keep:
-            left.pop_all()
+    except SystemExit:
+        keep = options.keep
+        raise
+    finally:
+        if campaign:
             campaign.close()
+        if keep:
             print(f"data, logs of the nodes and the log of faults are in {base}")
-        return 1 if not held else 128 + halted.number if halted.number else 0
+        else:
+            shutil.rmtree(base, ignore_errors=True)
+    return 1 if not held else 128 + halted.number if halted.number else 0

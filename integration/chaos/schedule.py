@@ -19,7 +19,7 @@ KINDS = {
     "disk-fails-all-killed": Kind(faults.FailingDiskUnderKilledNodes, 1, 2, "the same, and at that moment every node gets SIGKILL"),
     "disk-full": Kind(faults.FullDisk, 2, 10, "no space left, then there is"),
     "clock": Kind(faults.Clock, 2, 10, "one clock half a minute to six hours wrong, then right again"),
-    "descriptors": Kind(faults.FewDescriptors, 2, 10, "room for only a few more open files"),
+    "descriptors": Kind(faults.FewDescriptors, 2, 10, "room for only a few more open files; a node may end of it, and is started again"),
     "connections": Kind(faults.IdleConnections, 1, 10, "hundreds of clients that say nothing"),
     "cut-off": Kind(network_faults.CutOff, 3, 15, "one from everybody"),
     "minority": Kind(network_faults.Minority, 2, 15, "fewer than half from the rest; clients reach both sides"),

@@ -62,6 +62,12 @@ def test_one_loses_power(begin):
     assert lines[-1] == f"{ROUNDS} power cuts of one"
 
 
+def test_a_failed_disk_is_known_to_have_lost_what_was_not_synced(begin):
+    """Within one boot of the machine, and while the others' page caches have it all."""
+    code, lines = verdict(begin("run", "--seconds", 8, "--faults", "disk-fails-all-killed", "--pause", 0.03))
+    assert (code, held(lines)) == (0, HELD), "\n".join(lines)
+
+
 def test_all_lose_power(begin):
     code, lines = verdict(begin("power_cuts", "--rounds", 2, "--victims", "all"))
     assert (code, held(lines)) == (0, HELD), "\n".join(lines)
