@@ -33,7 +33,6 @@ def wait_until(holds, what, timeout=60):
     deadline = time.monotonic() + timeout
     while not (found := holds()):
         assert time.monotonic() < deadline, f"{what} did not come to pass"
-        time.sleep(0.05)  # between two looks
     return found
 
 
@@ -142,7 +141,10 @@ def test_clients_are_turned_away_from_a_controller(cluster):
     with socket.create_connection(("127.0.0.1", controller.node_port)) as client:
         client.settimeout(20)
         client.sendall(raw_kafka.frame(raw_kafka.header(18, 0)))
-        assert client.recv(100) == b""
+        try:
+            assert client.recv(100) == b""
+        except ConnectionResetError:
+            pass  # it did not read all that was sent
     assert "this port is for nodes only; clients have the ports of `listeners`" in controller.wait_for_line("it is no node of cafka")
 
 

@@ -249,9 +249,13 @@ def test_nothing_readable_goes_between_nodes(tmp_path, authority):
             while True:
                 try:
                     one, _ = self.door.accept()
-                    other = socket.create_connection(("127.0.0.1", self.to))
                 except OSError:
                     return
+                try:
+                    other = socket.create_connection(("127.0.0.1", self.to))
+                except OSError:  # not up yet
+                    one.close()
+                    continue
                 for a, b in ((one, other), (other, one)):
                     threading.Thread(target=self._carry, args=(a, b), daemon=True).start()
 

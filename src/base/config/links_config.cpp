@@ -30,9 +30,9 @@ links_config links_config_of(const node_config& config) {
     links.advertised.host = reachable_host_name();
   const auto protocols = parse_protocol_map(text_of(config, "listener.security.protocol.map"));
   if (const auto found = protocols->find(links.listener.name); found != protocols->end() && found->second == "SSL")
-    links.tls = links_tls_config{text_of(config, "ssl.keystore.location"), text_of(config, "ssl.key.password"),
-                                 text_of(config, "ssl.truststore.location"),
-                                 !text_of(config, "ssl.endpoint.identification.algorithm").empty()};
+    links.tls =
+        links_tls_config{text_of(config, "ssl.keystore.location"), text_of(config, "ssl.key.password"),
+                         text_of(config, "ssl.truststore.location"), !text_of(config, "ssl.endpoint.identification.algorithm").empty()};
   return links;
 }
 

@@ -177,14 +177,17 @@ result<void> check_node_listener(const setting_reader& from, const node_config& 
                                                         "`listeners` at which the other nodes find this one");
   if (config.controller_listeners.size() != 1) {
     const auto& name = config.controller_listener_names.front();
-    return from.refuse_for("listeners", "controller.listener.names must contain exactly one value appearing in the 'listeners' configuration: "
-                                        "add " + name + "://HOST:PORT, where the other nodes find this one" +
-                                            (config.is_controller ? "" : ". Brokers need one here as well: they replicate over it"));
+    return from.refuse_for("listeners",
+                           "controller.listener.names must contain exactly one value appearing in the 'listeners' configuration: "
+                           "add " +
+                               name + "://HOST:PORT, where the other nodes find this one" +
+                               (config.is_controller ? "" : ". Brokers need one here as well: they replicate over it"));
   }
   if (!config.is_broker && !config.listeners.empty())
-    return from.refuse_for("listeners", "The listeners config must only contain KRaft controller listeners from controller.listener.names when "
-                                        "process.roles=controller: no client is served here, leave " +
-                                            config.listeners.front().name + " out");
+    return from.refuse_for("listeners",
+                           "The listeners config must only contain KRaft controller listeners from controller.listener.names when "
+                           "process.roles=controller: no client is served here, leave " +
+                               config.listeners.front().name + " out");
   return {};
 }
 

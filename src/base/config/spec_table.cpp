@@ -95,19 +95,20 @@ constexpr key_spec node_rows[] = {
      .type = text,
      .default_value = "PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL",
      .section = listener_section,
-     .meaning = "The security protocol of each listener name. Clients are served `PLAINTEXT` only, and nodes `PLAINTEXT` or `SSL`; a listener "
-                "that would need another protocol is refused at start, so that nobody believes a port to be protected that is not."},
+     .meaning =
+         "The security protocol of each listener name. Clients are served `PLAINTEXT` only, and nodes `PLAINTEXT` or `SSL`; a listener "
+         "that would need another protocol is refused at start, so that nobody believes a port to be protected that is not."},
     {.name = "controller.listener.names",
      .type = list,
      .section = listener_section,
-     .meaning = "Which of `listeners` is for the other nodes: they vote, replicate and ask the controller there, never a client. Every node of "
-                "several has one, a broker too (Kafka's brokers reach each other by `inter.broker.listener.name`), and by the same name. A "
-                "cluster of one node needs none and opens none."},
+     .meaning =
+         "Which of `listeners` is for the other nodes: they vote, replicate and ask the controller there, never a client. Every node of "
+         "several has one, a broker too (Kafka's brokers reach each other by `inter.broker.listener.name`), and by the same name. A "
+         "cluster of one node needs none and opens none."},
     {.name = "inter.broker.listener.name",
      .type = text,
      .section = listener_section,
-     .meaning = "Must be one of `listeners` that clients use; no more than checked, as nodes reach each other at the listener of "
-                "`controller.listener.names`."},
+     .meaning = "Must be one of `listeners` for clients, and has no effect: nodes use that of `controller.listener.names`."},
     {.name = "socket.request.max.bytes",
      .type = int32,
      .default_value = "104857600",
@@ -800,19 +801,17 @@ constexpr key_spec store_rows[] = {
     {.name = "ssl.keystore.location",
      .type = text,
      .section = tls_section,
-     .meaning = "This node's private key and its certificate, then the rest of the chain if there is one: a PEM file. Used if "
-                "`listener.security.protocol.map` says `SSL` for the listener between nodes. The certificate's common name is `node-` and the "
-                "`node.id`, it names the host that others dial as a subject alternative name, and may be used for both ends of a "
-                "connection. Read at start: a renewed one takes effect with the next."},
+     .meaning =
+         "This node's private key and its certificate, then the rest of the chain if there is one: a PEM file. Used if "
+         "`listener.security.protocol.map` says `SSL` for the listener between nodes. The certificate's common name is `node-` and the "
+         "`node.id`, it names the host that others dial as a subject alternative name, and may be used for both ends of a "
+         "connection. Read at start: a renewed one takes effect with the next."},
     {.name = "ssl.keystore.type",
      .type = text,
      .default_value = "PEM",
      .section = tls_section,
      .meaning = "Only `PEM` is read. Kafka's default is JKS."},
-    {.name = "ssl.key.password",
-     .type = password,
-     .section = tls_section,
-     .meaning = "Opens the private key, if it is encrypted."},
+    {.name = "ssl.key.password", .type = password, .section = tls_section, .meaning = "Opens the private key, if it is encrypted."},
     {.name = "ssl.truststore.location",
      .type = text,
      .section = tls_section,
@@ -827,16 +826,15 @@ constexpr key_spec store_rows[] = {
      .type = text,
      .default_value = "https",
      .section = tls_section,
-     .meaning = "`https`: the certificate of a node that is dialled must name the host by which it is dialled. Empty: it need not; its node id "
-                "is checked all the same."},
+     .meaning = "`https`: the certificate of a node that is dialled must name that host. Empty: only the node id is checked."},
     {.name = "node.insecure",
      .type = boolean,
      .default_value = "false",
      .own = true,
      .section = tls_section,
-     .meaning =
-         "Allows the listener between nodes an address that other machines reach without TLS. Whoever reaches it can do all that a node can: "
-         "the network must be private."},
+     .meaning = "Allows the listener between nodes an address that other machines reach without TLS. Whoever reaches it can do all that a "
+                "node can: "
+                "the network must be private."},
 };
 
 } // namespace
