@@ -1,5 +1,5 @@
-// What quorum nodes tell each other, free of any wire format. Fields as in Kafka's Vote, BeginQuorumEpoch, EndQuorumEpoch and Fetch
-// (KIP-595, 853, 996).
+// What quorum nodes tell each other, free of any wire format. Fields as in Kafka's Vote, BeginQuorumEpoch, EndQuorumEpoch, Fetch and
+// FetchSnapshot (KIP-595, 630, 853, 996).
 #pragma once
 #include "election/voter_set.hpp"
 
@@ -65,8 +65,24 @@ struct fetch_response {
   // The sender attaches whole batches from fetch_offset, as many as fit and at least one.
   bool has_records = false;
 };
+// The snapshot that a fetch_response named, piece by piece.
+struct snapshot_request {
+  std::int32_t leader_epoch = 0;
+  replica_key replica;
+  log_position snapshot;
+  std::int64_t position = 0; // in bytes: everything before it was received
+};
+struct snapshot_response {
+  std::int32_t leader_epoch = 0;
+  node_id leader = no_node;
+  bool accepted = false; // as of a fetch_response
+  log_position snapshot; // of the request that this answers
+  std::int64_t position = 0;
+  // Said by the sender's shell, which attaches the bytes from `position`, as many as fit.
+  std::int64_t size_bytes = -1; // of the whole snapshot; −1: it is there no longer
+};
 
-using message =
-    std::variant<vote_request, vote_response, begin_epoch_request, begin_epoch_response, end_epoch_request, fetch_request, fetch_response>;
+using message = std::variant<vote_request, vote_response, begin_epoch_request, begin_epoch_response, end_epoch_request, fetch_request,
+                             fetch_response, snapshot_request, snapshot_response>;
 
 } // namespace cafka::election

@@ -4,6 +4,16 @@
 
 namespace cafka::election {
 
+bool continues_snapshot(const log_summary& log) noexcept {
+  if (!log.snapshot || log.start_offset == log.snapshot->end_offset)
+    return true;
+  if (log.end_offset < log.snapshot->end_offset)
+    return false;
+  const auto behind = std::find_if(log.epochs.rbegin(), log.epochs.rend(),
+                                   [&](const epoch_entry& each) { return each.start_offset < log.snapshot->end_offset; });
+  return behind != log.epochs.rend() && behind->leader_epoch == log.snapshot->leader_epoch;
+}
+
 std::string_view to_string(role value) noexcept {
   constexpr std::string_view names[] = {"unattached", "prospective", "candidate", "leader", "follower", "resigned"};
   return names[static_cast<std::size_t>(value)];
@@ -55,7 +65,7 @@ effects quorum::start(std::int64_t now_ms) {
 effects quorum::handle(node_id from, const message& content, std::int64_t now_ms) {
   effects out;
   const changes noted{*this};
-  wants_records_ = false;
+  wants_records_ = wants_piece_ = false;
   std::visit([&](const auto& one) { on(from, one, now_ms, out); }, content);
   noted.note(out);
   return out;
@@ -140,6 +150,7 @@ effects quorum::truncated(std::int64_t end_offset, std::int64_t now_ms) {
 effects quorum::snapshot_loaded(const log_position& snapshot, std::int64_t now_ms) {
   effects out;
   snapshot_ = snapshot;
+  receiving_.reset();
   epochs_.clear();
   log_start_offset_ = log_end_offset_ = flushed_end_offset_ = snapshot.end_offset;
   log_busy_ = false;
@@ -147,6 +158,35 @@ effects quorum::snapshot_loaded(const log_position& snapshot, std::int64_t now_m
   if (role_ == role::follower)
     send_fetch(now_ms, out);
   return out;
+}
+
+effects quorum::snapshot_received(std::int64_t position, std::int64_t now_ms) {
+  effects out;
+  if (!receiving_ || !receiving_->writing)
+    return out; // of a transfer that was given up
+  if (position <= receiving_->position && position < receiving_->size_bytes) { // a leader that sends nothing
+    receiving_.reset();
+    next_fetch_ms_ = now_ms + config_.fetch_timeout_ms;
+    return out;
+  }
+  receiving_->writing = false;
+  receiving_->position = position;
+  if (position < receiving_->size_bytes) {
+    send_fetch(now_ms, out);
+    return out;
+  }
+  out.load_snapshot = receiving_->snapshot;
+  receiving_.reset();
+  log_busy_ = true;
+  return out;
+}
+
+effects quorum::snapshot_failed(std::int64_t now_ms) {
+  receiving_.reset();
+  log_busy_ = false;
+  if (role_ == role::follower)
+    next_fetch_ms_ = now_ms + config_.fetch_timeout_ms / 2;
+  return {};
 }
 
 void quorum::snapshot_taken(const log_position& snapshot, std::int64_t log_start_offset) {
@@ -192,6 +232,7 @@ void quorum::remember(const quorum_state& state, effects& out) {
 }
 
 void quorum::leave_role(effects& out) {
+  receiving_.reset();
   if (role_ != role::leader)
     return;
   out.lost_leadership = true;
@@ -233,6 +274,7 @@ void quorum::become_prospective(std::int64_t now_ms, effects& out) {
 }
 
 void quorum::become_candidate(std::int64_t now_ms, effects& out) {
+  leave_role(out);
   role_ = role::candidate;
   remember({state_.leader_epoch + 1, no_node, config_.self}, out);
   begin_round(now_ms);
@@ -368,6 +410,8 @@ std::optional<std::string> quorum::check_invariants() const {
   for (std::size_t i = 1; i < epochs_.size(); ++i)
     if (epochs_[i].leader_epoch <= epochs_[i - 1].leader_epoch || epochs_[i].start_offset <= epochs_[i - 1].start_offset)
       return "epochs do not ascend with offsets";
+  if (receiving_ && (role_ != role::follower || log_busy_))
+    return "receives a snapshot from nobody, or while the log is busy";
   if (parked_.size() > config_.max_parked || (role_ != role::leader && !parked_.empty()))
     return std::to_string(parked_.size()) + " parked fetches";
   return std::nullopt;

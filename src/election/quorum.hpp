@@ -3,12 +3,14 @@
 //
 //   effects e = quorum.handle(…);
 //   1. e.persist         write quorum-state, sync it
-//   2. e.truncate_to     cut the log, then truncated(); e.load_snapshot: fetch it, start the log over, then snapshot_loaded()
+//   2. e.truncate_to     cut the log, then truncated(); e.receive_snapshot: begin a file for its pieces; e.load_snapshot: all pieces are there: check
+//                        it, keep it, start the log over at its end, then snapshot_loaded(), or snapshot_failed() if it is not whole
 //   3. e.append_leader_change  append that control batch in e's epoch, then appended() and, once synced, flushed()
-//   4. e.messages        send; a fetch_response with has_records carries batches read from the log at this moment, from its fetch_offset
+//   4. e.messages        send; a fetch_response with has_records carries batches read from the log at this moment, from its fetch_offset, a
+//                        snapshot_response that accepts carries bytes of the snapshot, and how many those are in all
 //   5. e.high_watermark, e.leadership: tell the controller and the image
 //
-// appended(), truncated(), flushed() and snapshot_loaded() answer effects too: carry them out the same way. A quorum of one needs no message at all.
+// appended(), truncated(), flushed() and what begins with snapshot_ answer effects too: carry them out the same way. A quorum of one needs no message.
 #pragma once
 #include "base/prng.hpp"
 #include "election/control_records.hpp"
@@ -53,6 +55,9 @@ struct log_summary {
   std::vector<epoch_entry> epochs; // of the batches in it, ascending
   std::optional<log_position> snapshot; // the newest; the log begins at or below its end
 };
+// Whether the log goes on from its newest snapshot. If not, the process ended after it had kept a snapshot of its leader's and before it had started the
+// log over: what the log holds is older, or was never committed, and it is to begin at the snapshot's end.
+bool continues_snapshot(const log_summary& log) noexcept;
 
 struct outgoing {
   node_id to = no_node;
@@ -62,8 +67,8 @@ struct outgoing {
 struct effects {
   std::optional<quorum_state> persist;
   std::optional<std::int64_t> truncate_to;
+  std::optional<log_position> receive_snapshot; // what was received of another is void
   std::optional<log_position> load_snapshot;
-  node_id snapshot_source = no_node;
   std::optional<leader_change_message> append_leader_change;
   std::vector<outgoing> messages;
   std::optional<std::int64_t> high_watermark; // has moved: everything below is committed
@@ -81,7 +86,8 @@ public:
   // Once, before anything else. A lone voter is candidate and leader in it.
   effects start(std::int64_t now_ms);
   // A message from `from`. After a fetch_response: if wants_records(), append the batches that came with it, sync, and say so by appended() for
-  // each and flushed(); else drop them.
+  // each and flushed(); else drop them. After a snapshot_response: if wants_piece(), write the bytes that came with it behind those before, and
+  // say so by snapshot_received(); else drop them.
   effects handle(node_id from, const message& content, std::int64_t now_ms);
   // When next_deadline_ms() has come.
   effects tick(std::int64_t now_ms);
@@ -91,7 +97,11 @@ public:
   effects appended(std::int64_t base_offset, std::int64_t end_offset, std::int32_t leader_epoch, std::int64_t now_ms);
   effects flushed(std::int64_t end_offset, std::int64_t now_ms);
   effects truncated(std::int64_t end_offset, std::int64_t now_ms);
+  // Of the snapshot that is being received everything before `position` (in bytes) is written.
+  effects snapshot_received(std::int64_t position, std::int64_t now_ms);
   effects snapshot_loaded(const log_position& snapshot, std::int64_t now_ms);
+  // What was received cannot be used, or not be written: the log is as it was. Tried again after a while.
+  effects snapshot_failed(std::int64_t now_ms);
   // A snapshot was written: batches below may go. Only up to the high watermark.
   void snapshot_taken(const log_position& snapshot, std::int64_t log_start_offset);
 
@@ -112,6 +122,8 @@ public:
   [[nodiscard]] bool can_append() const noexcept { return role_ == role::leader && serving_; }
   // The fetch_response just handled has batches that continue this log.
   [[nodiscard]] bool wants_records() const noexcept { return wants_records_; }
+  // The snapshot_response just handled has the next bytes of the snapshot that is being received.
+  [[nodiscard]] bool wants_piece() const noexcept { return wants_piece_; }
   // A majority has confirmed this leader in exchanges that began at `since_ms` or later: a read that began then is linearizable.
   // Relies on links that keep the order of messages.
   [[nodiscard]] bool majority_contact_since(std::int64_t since_ms) const noexcept;
@@ -158,9 +170,13 @@ private:
   // quorum_fetch.cpp
   void on(node_id from, const fetch_request& request, std::int64_t now_ms, effects& out);
   void on(node_id from, const fetch_response& response, std::int64_t now_ms, effects& out);
+  void on(node_id from, const snapshot_request& request, std::int64_t now_ms, effects& out);
+  void on(node_id from, const snapshot_response& response, std::int64_t now_ms, effects& out);
+  peer* heard_from(node_id from, const replica_key& replica, std::int64_t now_ms);
+  bool heard_leader(node_id from, std::int32_t leader_epoch, node_id leader, bool accepted, std::int64_t now_ms, effects& out);
   void cut_to(const log_position& diverging, effects& out);
   void send_fetch(std::int64_t now_ms, effects& out);
-  void note_observer(node_id from, const fetch_request& request, bool placed, std::int64_t now_ms);
+  replica_progress* note_observer(node_id from, const replica_key& replica, std::int64_t now_ms);
   void answer(node_id to, const fetch_request& request, std::int64_t now_ms, effects& out);
   void refuse(node_id to, const fetch_request& request, effects& out) const;
   void release_parked(std::int64_t now_ms, effects& out);
@@ -210,7 +226,15 @@ private:
   bool leader_link_lost_ = false;
   std::int64_t next_fetch_ms_ = 0; // when the fetch in flight is given up and sent again
   bool log_busy_ = false; // truncating or loading a snapshot: no fetch before that is done
+  struct transfer {
+    log_position snapshot;
+    std::int64_t position = 0;
+    std::int64_t size_bytes = -1;
+    bool writing = false; // the piece at `position`: none is asked for before that is done
+  };
+  std::optional<transfer> receiving_; // from this leader; the log is still as it was
   bool wants_records_ = false;
+  bool wants_piece_ = false;
   std::string broken_; // what never should have happened, for check_invariants()
 };
 

@@ -14,6 +14,12 @@ void quorum::send_fetch(std::int64_t now_ms, effects& out) {
   auto to = state_.leader;
   if (asks_around)
     to = std::next(peers_.begin(), static_cast<std::ptrdiff_t>(source_.below(peers_.size())))->first;
+  if (receiving_) {
+    next_fetch_ms_ = receiving_->writing ? INT64_MAX : now_ms + config_.fetch_timeout_ms / 2; // a piece takes longer than an answer
+    if (!receiving_->writing)
+      out.messages.push_back({to, snapshot_request{epoch(), config_.self, receiving_->snapshot, receiving_->position}});
+    return;
+  }
   next_fetch_ms_ = now_ms + config_.max_park_ms + config_.retry_ms;
   out.messages.push_back({to, fetch_request{epoch(), config_.self, log_end_offset_, last().leader_epoch, high_watermark_}});
 }
@@ -64,22 +70,15 @@ void quorum::on(node_id from, const fetch_request& request, std::int64_t now_ms,
     return refuse(from, request, out);
   fetch_response ignored;
   const bool placed = place_in_log(request, ignored);
-  // A voter's node on another disk is not that voter: it may read, it does not count.
-  const auto known = peers_.find(from);
-  if (known != peers_.end() && known->second.seen.replica.matches(request.replica)) {
-    auto& voter = known->second;
-    voter.answered = true;
-    voter.confirmed_ms = voter.last_answer_ms;
-    voter.seen.last_fetch_ms = now_ms;
-    if (placed) {
-      voter.seen.log_end_offset = std::max(voter.seen.log_end_offset, request.fetch_offset);
-      if (request.fetch_offset >= log_end_offset_)
-        voter.seen.last_caught_up_ms = now_ms;
-      advance_high_watermark(now_ms, out);
-    }
-  } else {
-    note_observer(from, request, placed, now_ms);
+  auto* voter = heard_from(from, request.replica, now_ms);
+  auto* seen = voter ? &voter->seen : note_observer(from, request.replica, now_ms);
+  if (seen && placed) {
+    seen->log_end_offset = voter ? std::max(seen->log_end_offset, request.fetch_offset) : request.fetch_offset;
+    if (request.fetch_offset >= log_end_offset_)
+      seen->last_caught_up_ms = now_ms;
   }
+  if (voter && placed)
+    advance_high_watermark(now_ms, out);
   const bool nothing_new = placed && request.fetch_offset >= log_end_offset_ && request.high_watermark >= high_watermark_;
   if (nothing_new && (parked_.size() < config_.max_parked || parked_.contains(from)))
     parked_[from] = {request, now_ms + config_.max_park_ms};
@@ -87,22 +86,49 @@ void quorum::on(node_id from, const fetch_request& request, std::int64_t now_ms,
     answer(from, request, now_ms, out);
 }
 
-// For people to see: nothing depends on it.
-void quorum::note_observer(node_id from, const fetch_request& request, bool placed, std::int64_t now_ms) {
+// Null: no voter. A voter's node on another disk is not that voter: it may read, it does not count.
+quorum::peer* quorum::heard_from(node_id from, const replica_key& replica, std::int64_t now_ms) {
+  const auto known = peers_.find(from);
+  if (known == peers_.end() || !known->second.seen.replica.matches(replica))
+    return nullptr;
+  auto& voter = known->second;
+  voter.answered = true;
+  voter.confirmed_ms = voter.last_answer_ms;
+  voter.seen.last_fetch_ms = now_ms;
+  return &voter;
+}
+
+// For people to see: nothing depends on it. Null: there are too many.
+quorum::replica_progress* quorum::note_observer(node_id from, const replica_key& replica, std::int64_t now_ms) {
   if (observers_.size() >= config_.max_parked && !observers_.contains(from)) {
     std::erase_if(observers_, [&](const auto& each) { return now_ms - each.second.last_fetch_ms > observer_session_ms; });
     if (observers_.size() >= config_.max_parked)
-      return;
+      return nullptr;
   }
   auto& seen = observers_[from];
-  if (seen.replica != request.replica)
-    seen = {request.replica};
+  if (seen.replica != replica)
+    seen = {replica};
   seen.last_fetch_ms = now_ms;
-  if (!placed)
-    return;
-  seen.log_end_offset = request.fetch_offset;
-  if (request.fetch_offset >= log_end_offset_)
-    seen.last_caught_up_ms = now_ms;
+  return &seen;
+}
+
+// A voter that receives a snapshot fetches nothing else meanwhile, and is as alive as one that does.
+void quorum::on(node_id from, const snapshot_request& request, std::int64_t now_ms, effects& out) {
+  if (request.leader_epoch > epoch())
+    become_unattached(request.leader_epoch, now_ms, out);
+  snapshot_response response;
+  response.leader_epoch = epoch();
+  response.leader = leader();
+  response.accepted = role_ == role::leader && request.leader_epoch == epoch();
+  response.snapshot = request.snapshot;
+  response.position = request.position;
+  if (response.accepted) {
+    if (auto* voter = heard_from(from, request.replica, now_ms))
+      voter->last_answer_ms = now_ms;
+    else
+      note_observer(from, request.replica, now_ms);
+  }
+  out.messages.push_back({from, response});
 }
 
 void quorum::release_parked(std::int64_t now_ms, effects& out) {
@@ -141,25 +167,46 @@ void quorum::set_high_watermark(std::int64_t offset, effects& out) {
   out.high_watermark = offset;
 }
 
-void quorum::on(node_id from, const fetch_response& response, std::int64_t now_ms, effects& out) {
-  take_over(response.leader_epoch, response.leader, now_ms, out);
-  if (role_ != role::follower || response.leader_epoch != epoch() || from != state_.leader)
-    return;
-  if (!response.accepted) { // it led this epoch, and does no more
+// Whether an answer is of the leader that is followed, as such.
+bool quorum::heard_leader(node_id from, std::int32_t leader_epoch, node_id leader, bool accepted, std::int64_t now_ms, effects& out) {
+  take_over(leader_epoch, leader, now_ms, out);
+  if (role_ != role::follower || leader_epoch != epoch() || from != state_.leader)
+    return false;
+  if (!accepted) { // it led this epoch, and does no more
     become_unattached(epoch(), now_ms, out);
-    return;
+    return false;
   }
   last_leader_contact_ms_ = now_ms;
   leader_link_lost_ = false;
   deadline_ms_ = now_ms + config_.fetch_timeout_ms;
-  if (log_busy_ || flushed_end_offset_ != log_end_offset_ || response.fetch_offset != log_end_offset_ ||
+  return true;
+}
+
+void quorum::on(node_id from, const snapshot_response& response, std::int64_t now_ms, effects& out) {
+  if (!heard_leader(from, response.leader_epoch, response.leader, response.accepted, now_ms, out))
+    return;
+  if (!receiving_ || receiving_->writing || response.snapshot != receiving_->snapshot || response.position != receiving_->position)
+    return; // of a request that was given up
+  if (response.size_bytes < 0) { // a newer one has taken its place
+    receiving_.reset();
+    send_fetch(now_ms, out);
+    return;
+  }
+  receiving_->size_bytes = response.size_bytes;
+  receiving_->writing = wants_piece_ = true;
+  next_fetch_ms_ = INT64_MAX;
+}
+
+void quorum::on(node_id from, const fetch_response& response, std::int64_t now_ms, effects& out) {
+  if (!heard_leader(from, response.leader_epoch, response.leader, response.accepted, now_ms, out))
+    return;
+  if (log_busy_ || receiving_ || flushed_end_offset_ != log_end_offset_ || response.fetch_offset != log_end_offset_ ||
       response.last_fetched_epoch != last().leader_epoch)
     return; // of a fetch that was given up
   if (response.snapshot) {
-    log_busy_ = true;
-    next_fetch_ms_ = INT64_MAX;
-    out.load_snapshot = response.snapshot;
-    out.snapshot_source = from;
+    receiving_ = transfer{.snapshot = *response.snapshot};
+    out.receive_snapshot = response.snapshot;
+    send_fetch(now_ms, out);
     return;
   }
   if (response.diverging)

@@ -161,6 +161,137 @@ CAF_TEST(a late answer that diverges cuts nothing) {
   CAF_CHECK_EQUAL(core.check_invariants().value_or(""), "");
 }
 
+namespace {
+
+constexpr log_position at_100{3, 100};
+
+// Follows node 2, which has named a snapshot.
+quorum receiving() {
+  quorum core{voters({1, 2, 3}, 1), {3, no_node, {}}, {0, 10, {{1, 0}}, {}}, prng{1}, start_ms};
+  core.start(start_ms);
+  core.handle(2, begin_epoch_request{3, 2, key(1)}, start_ms);
+  fetch_response gone;
+  gone.leader_epoch = 3;
+  gone.leader = 2;
+  gone.accepted = true;
+  gone.snapshot = at_100;
+  gone.fetch_offset = 10;
+  gone.last_fetched_epoch = 1;
+  const auto begun = core.handle(2, gone, start_ms);
+  CAF_CHECK(begun.receive_snapshot == at_100);
+  const auto asked = sent<snapshot_request>(begun);
+  CAF_REQUIRE_EQUAL(asked.size(), 1u);
+  CAF_CHECK(asked[0].snapshot == at_100);
+  CAF_CHECK_EQUAL(asked[0].position, 0);
+  return core;
+}
+
+snapshot_response piece_at(std::int64_t position, std::int64_t size_bytes = 10) {
+  snapshot_response piece;
+  piece.leader_epoch = 3;
+  piece.leader = 2;
+  piece.accepted = true;
+  piece.snapshot = at_100;
+  piece.position = position;
+  piece.size_bytes = size_bytes;
+  return piece;
+}
+
+} // namespace
+
+CAF_TEST(a snapshot comes piece by piece) {
+  auto core = receiving();
+  CAF_CHECK(core.handle(2, piece_at(0), start_ms).messages.empty());
+  CAF_CHECK(core.wants_piece());
+  core.handle(2, piece_at(0), start_ms);
+  CAF_CHECK(!core.wants_piece()); // the copy that came while the first is written
+  const auto next = core.snapshot_received(6, start_ms);
+  CAF_CHECK_EQUAL(sent<snapshot_request>(next).at(0).position, 6);
+  core.handle(2, piece_at(0), start_ms);
+  CAF_CHECK(!core.wants_piece()); // the copy that came late
+  core.handle(2, piece_at(6), start_ms);
+  CAF_CHECK(core.wants_piece());
+  const auto all = core.snapshot_received(10, start_ms);
+  CAF_CHECK(all.load_snapshot == at_100);
+  CAF_CHECK(all.messages.empty());
+  CAF_CHECK_EQUAL(core.log_end_offset(), 10); // still as it was
+  const auto loaded = core.snapshot_loaded(at_100, start_ms);
+  CAF_CHECK(loaded.high_watermark == 100);
+  CAF_CHECK_EQUAL(sent<election::fetch_request>(loaded).at(0).fetch_offset, 100);
+  CAF_CHECK_EQUAL(sent<election::fetch_request>(loaded).at(0).last_fetched_epoch, 3);
+  CAF_CHECK_EQUAL(core.check_invariants().value_or(""), "");
+}
+
+CAF_TEST(a piece that does not come is asked for again) {
+  auto core = receiving();
+  CAF_CHECK(sent<snapshot_request>(core.tick(start_ms + 999)).empty());
+  CAF_CHECK_EQUAL(sent<snapshot_request>(core.tick(start_ms + 1'000)).size(), 1u);
+  core.handle(2, piece_at(0), start_ms + 1'100);
+  CAF_CHECK(sent<snapshot_request>(core.tick(start_ms + 2'500)).empty()); // it is being written
+}
+
+CAF_TEST(a snapshot ends with the leader that sends it) {
+  auto core = receiving();
+  core.handle(2, piece_at(0), start_ms);
+  const auto other = core.handle(3, begin_epoch_request{4, 3, key(1)}, start_ms);
+  CAF_CHECK_EQUAL(sent<election::fetch_request>(other).at(0).fetch_offset, 10);
+  const auto late = core.snapshot_received(6, start_ms);
+  CAF_CHECK(late.messages.empty() && !late.load_snapshot);
+  CAF_CHECK_EQUAL(core.check_invariants().value_or(""), "");
+  // Nor is a silent leader waited for: this log is whole, and may be the best there is.
+  auto forsaken = receiving();
+  const auto asks = forsaken.tick(start_ms + 2'000);
+  CAF_CHECK_EQUAL(sent<vote_request>(asks).size(), 2u);
+  CAF_CHECK_EQUAL(sent<snapshot_request>(asks).size(), 0u);
+}
+
+CAF_TEST(a snapshot that is gone or of no use is begun anew) {
+  auto core = receiving();
+  const auto gone = core.handle(2, piece_at(0, -1), start_ms);
+  CAF_CHECK(!core.wants_piece());
+  CAF_CHECK_EQUAL(sent<election::fetch_request>(gone).size(), 1u);
+  auto damaged = receiving();
+  damaged.handle(2, piece_at(0), start_ms);
+  damaged.snapshot_received(10, start_ms);
+  CAF_CHECK(damaged.snapshot_failed(start_ms).messages.empty());
+  CAF_CHECK_EQUAL(sent<election::fetch_request>(damaged.tick(start_ms + 1'000)).size(), 1u);
+  CAF_CHECK_EQUAL(damaged.log_end_offset(), 10);
+}
+
+CAF_TEST(a voter that receives a snapshot is in contact with its leader) {
+  quorum core{voters({1, 2, 3}, 1), {}, {}, prng{1}, start_ms};
+  core.start(start_ms);
+  const auto later = core.next_deadline_ms();
+  core.tick(later);
+  core.handle(2, vote_response{0, no_node, true, true}, later);
+  core.handle(2, vote_response{1, no_node, true, false}, later);
+  for (std::int64_t passed = 0; passed < 10'000; passed += 500) {
+    const auto answer = core.handle(2, snapshot_request{1, key(2), {1, 5}, passed}, later + passed);
+    const auto said = sent<snapshot_response>(answer);
+    CAF_REQUIRE_EQUAL(said.size(), 1u);
+    CAF_CHECK(said[0].accepted);
+    CAF_CHECK_EQUAL(said[0].position, passed);
+    CAF_CHECK(!core.tick(later + passed).lost_leadership);
+  }
+  CAF_CHECK_EQUAL(core.high_watermark(), -1); // contact alone commits nothing
+}
+
+CAF_TEST(a log that does not go on from its snapshot) {
+  const auto goes_on = [](log_summary log) {
+    log.snapshot = log_position{3, 50};
+    return continues_snapshot(log);
+  };
+  CAF_CHECK(continues_snapshot({0, 10, {{1, 0}}, {}}));
+  CAF_CHECK(goes_on({50, 50, {}, {}}));
+  CAF_CHECK(goes_on({50, 60, {{4, 50}}, {}}));
+  CAF_CHECK(goes_on({0, 50, {{1, 0}, {3, 20}}, {}}));
+  CAF_CHECK(goes_on({20, 60, {{3, 20}, {4, 50}}, {}}));
+  CAF_CHECK(!goes_on({0, 49, {{1, 0}, {3, 20}}, {}})); // ends below
+  CAF_CHECK(!goes_on({0, 60, {{1, 0}, {2, 20}}, {}})); // what was never committed
+  CAF_CHECK(!goes_on({0, 60, {{1, 0}, {3, 20}, {4, 49}}, {}}));
+  CAF_CHECK(!goes_on({0, 0, {}, {}}));
+}
+
 CAF_TEST(a voter on another disk does not count) {
   quorum core{voters({1, 2, 3}, 1), {}, {}, prng{1}, start_ms};
   core.start(start_ms);

@@ -34,10 +34,20 @@ void simulated_quorum::start(node& one) {
   for (const auto& [id, other] : nodes_)
     voters.push_back(other.key);
   config.voters = voter_set{voters};
-  log_summary summary{one.log_start, one.log_end(), {}, one.snapshot};
-  for (auto offset = one.log_start; offset < one.log_end(); ++offset)
-    if (summary.epochs.empty() || summary.epochs.back().leader_epoch < one.at(offset).leader_epoch)
-      summary.epochs.push_back({one.at(offset).leader_epoch, offset});
+  const auto summarise = [&one] {
+    log_summary summary{one.log_start, one.log_end(), {}, one.snapshot};
+    for (auto offset = one.log_start; offset < one.log_end(); ++offset)
+      if (summary.epochs.empty() || summary.epochs.back().leader_epoch < one.at(offset).leader_epoch)
+        summary.epochs.push_back({one.at(offset).leader_epoch, offset});
+    return summary;
+  };
+  auto summary = summarise();
+  if (!continues_snapshot(summary)) {
+    one.log.clear();
+    one.log_start = one.snapshot->end_offset;
+    summary = summarise();
+  }
+  one.received.reset();
   ++one.incarnation;
   one.flushed_end = one.log_end(); // recovery syncs what it keeps
   one.seen_high_watermark = -1;
@@ -84,6 +94,8 @@ void simulated_quorum::send(node& from, const outgoing& message) {
     for (auto offset = answer->fetch_offset; offset < std::min(from.log_end(), answer->fetch_offset + most); ++offset)
       one.entries.push_back(from.at(offset));
   }
+  if (auto* answer = std::get_if<snapshot_response>(&one.content); answer && answer->accepted && answer->snapshot == from.snapshot)
+    answer->size_bytes = from.snapshot_bytes;
   if (cut_.contains({from.key.id, message.to}) || random_.chance(faults_.drop_percent, 100))
     return;
   const auto copies = random_.chance(faults_.duplicate_percent, 100) ? 2 : 1;
@@ -121,9 +133,17 @@ void simulated_quorum::carry_out(node& of, effects out) {
     if (!of.core)
       return;
   }
-  if (out.load_snapshot)
+  if (out.receive_snapshot) {
+    of.received = out.receive_snapshot;
+    of.received_bytes = 0;
+    ++of.transfer;
+  }
+  if (out.load_snapshot) {
+    if (of.received != out.load_snapshot)
+      fail("what is loaded was received", describe(of));
     at(now_ms_ + static_cast<std::int64_t>(random_.below(200)),
-       {.what = event::snapshot_arrives, .to = of.key.id, .incarnation = of.incarnation, .snapshot = *out.load_snapshot});
+       {.what = event::snapshot_checked, .to = of.key.id, .incarnation = of.incarnation, .snapshot = *out.load_snapshot});
+  }
   if (out.became_leader) {
     const auto [leader, first] = leader_of_epoch_.emplace(of.core->epoch(), of.key.id);
     if (!first)
@@ -186,7 +206,10 @@ void simulated_quorum::deliver(node& to, event one) {
     return;
   auto out = to.core->handle(one.from, one.content, now_ms_);
   const bool wants = to.core->wants_records();
+  const bool wants_piece = to.core->wants_piece();
   carry_out(to, std::move(out));
+  if (wants_piece && to.core)
+    write_piece(to, std::get<snapshot_response>(one.content).position);
   if (!wants || !to.core)
     return;
   for (const auto& entry : one.entries) {
@@ -209,12 +232,37 @@ void simulated_quorum::perform(event one) {
     const auto end = std::min(one.offset, to.log_end());
     to.flushed_end = std::max(to.flushed_end, end);
     carry_out(to, to.core->flushed(end, now_ms_));
-  } else if (one.what == event::snapshot_arrives && same_process) {
-    to.log.clear();
-    to.log_start = to.flushed_end = one.snapshot.end_offset;
-    to.snapshot = one.snapshot;
-    carry_out(to, to.core->snapshot_loaded(one.snapshot, now_ms_));
+  } else if (one.what == event::piece_written && same_process && one.transfer == to.transfer) {
+    to.received_bytes = one.offset;
+    carry_out(to, to.core->snapshot_received(one.offset, now_ms_));
+  } else if (one.what == event::snapshot_checked && same_process) {
+    keep_snapshot(to, one.snapshot);
   }
+}
+
+void simulated_quorum::write_piece(node& to, std::int64_t position) {
+  if (position != to.received_bytes)
+    fail("no piece is missing or written twice", describe(to));
+  const auto after = position + (random_.chance(1, 50) ? 0 : 1 + static_cast<std::int64_t>(random_.below(3)));
+  at(now_ms_ + static_cast<std::int64_t>(random_.below(random_.chance(1, 50) ? 5'000 : 30)),
+     {.what = event::piece_written, .to = to.key.id, .incarnation = to.incarnation, .offset = after, .transfer = to.transfer});
+}
+
+void simulated_quorum::keep_snapshot(node& to, const log_position& snapshot) {
+  if (random_.chance(1, 10)) { // torn on its way
+    carry_out(to, to.core->snapshot_failed(now_ms_));
+    return;
+  }
+  to.snapshot = snapshot; // renamed and synced
+  to.snapshot_bytes = to.received_bytes;
+  to.received.reset();
+  if (dies_here(to))
+    return;
+  to.log.clear();
+  to.log_start = to.flushed_end = snapshot.end_offset;
+  ++snapshots_loaded_;
+  if (!dies_here(to))
+    carry_out(to, to.core->snapshot_loaded(snapshot, now_ms_));
 }
 
 void simulated_quorum::take_snapshot(node& of) {
@@ -222,6 +270,7 @@ void simulated_quorum::take_snapshot(node& of) {
   if (end <= of.log_start || end > of.log_end())
     return;
   of.snapshot = log_position{of.at(end - 1).leader_epoch, end};
+  of.snapshot_bytes = 1 + static_cast<std::int64_t>(random_.below(10));
   const auto start =
       std::min(of.flushed_end, of.log_start + static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(end - of.log_start) + 1)));
   of.log.erase(of.log.begin(), of.log.begin() + static_cast<std::ptrdiff_t>(start - of.log_start));

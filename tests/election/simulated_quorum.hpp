@@ -38,6 +38,7 @@ public:
   [[nodiscard]] std::size_t committed() const noexcept { return committed_.size(); }
   [[nodiscard]] std::size_t elections() const noexcept { return leader_of_epoch_.size(); }
   [[nodiscard]] std::size_t crashes() const noexcept { return crashes_; }
+  [[nodiscard]] std::size_t snapshots_loaded() const noexcept { return snapshots_loaded_; }
   [[nodiscard]] std::int64_t now_ms() const noexcept { return now_ms_; }
   [[nodiscard]] const std::vector<std::string>& trace() const noexcept { return trace_; }
 
@@ -50,7 +51,11 @@ private:
     std::int64_t log_start = 0;
     std::int64_t flushed_end = 0;
     std::optional<election::log_position> snapshot;
+    std::int64_t snapshot_bytes = 0;
     // In the process.
+    std::optional<election::log_position> received; // whose pieces it has
+    std::int64_t received_bytes = 0;
+    std::uint64_t transfer = 0;
     std::unique_ptr<election::quorum> core;
     std::uint64_t incarnation = 0;
     std::int64_t seen_high_watermark = -1;
@@ -60,13 +65,14 @@ private:
     [[nodiscard]] const log_entry& at(std::int64_t offset) const { return log[static_cast<std::size_t>(offset - log_start)]; }
   };
   struct event {
-    enum kind : std::uint8_t { deliver, flush, snapshot_arrives, restart } what = deliver;
+    enum kind : std::uint8_t { deliver, flush, piece_written, snapshot_checked, restart } what = deliver;
     node_id to = no_node, from = no_node;
     std::uint64_t incarnation = 0;
     election::message content{};
     std::vector<log_entry> entries{};
     std::int64_t offset = 0;
     election::log_position snapshot{};
+    std::uint64_t transfer = 0;
   };
 
   void step();
@@ -76,6 +82,8 @@ private:
   void append(node& to, log_entry entry);
   void send(node& from, const election::outgoing& message);
   void schedule_flush(node& of);
+  void write_piece(node& to, std::int64_t position);
+  void keep_snapshot(node& to, const election::log_position& snapshot);
   void crash(node& victim);
   void start(node& one);
   bool dies_here(node& one);
@@ -100,7 +108,7 @@ private:
   std::map<std::int32_t, node_id> leader_of_epoch_;
   std::map<std::pair<std::int32_t, node_id>, node_id> vote_of_; // (epoch, voter) → candidate
   std::uint64_t next_value_ = 1;
-  std::size_t crashes_ = 0;
+  std::size_t crashes_ = 0, snapshots_loaded_ = 0;
   std::string broken_;
   std::vector<std::string> trace_; // the last steps, for people
 };
