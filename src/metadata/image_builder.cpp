@@ -367,33 +367,42 @@ std::optional<std::string> image_builder::check_invariants() const {
   return std::nullopt;
 }
 
-std::vector<metadata_record> records_of(const image& from) {
-  std::vector<metadata_record> records;
+result<void> for_each_record_of(const image& from, const std::function<result<void>(metadata_record)>& visit) {
   // Readers must know the metadata.version before anything else.
   if (const auto version = from.features().find("metadata.version"); version != from.features().end())
-    records.push_back(feature_level_record{version->first, version->second, {}});
+    CAFKA_TRY(visit(feature_level_record{version->first, version->second, {}}));
   for (const auto& [name, level] : from.features())
     if (name != "metadata.version")
-      records.push_back(feature_level_record{name, level, {}});
+      CAFKA_TRY(visit(feature_level_record{name, level, {}}));
   for (const auto& [id, broker] : from.brokers())
-    records.push_back(record_of(broker));
+    CAFKA_TRY(visit(record_of(broker)));
   for (const auto& [name, topic] : from.topics()) {
-    records.push_back(topic_record{name, topic->id, {}});
+    CAFKA_TRY(visit(topic_record{name, topic->id, {}}));
     for (const auto& [number, partition] : topic->partitions)
-      records.push_back(record_of(topic->id, number, partition));
+      CAFKA_TRY(visit(record_of(topic->id, number, partition)));
   }
   for (const auto& [resource, configs] : from.all_configs())
     for (const auto& [key, value] : configs)
-      records.push_back(config_record{static_cast<std::int8_t>(resource.type), resource.name, key, value, {}});
+      CAFKA_TRY(visit(config_record{static_cast<std::int8_t>(resource.type), resource.name, key, value, {}}));
   if (from.next_producer_id() > 0) {
     producer_ids_record ids;
     ids.broker_id = no_node;
     ids.next_producer_id = from.next_producer_id();
-    records.push_back(ids);
+    CAFKA_TRY(visit(ids));
   }
-  for (const auto& kept : *from.kept_records())
-    if (auto decoded = decode_record(kept))
-      records.push_back(std::move(decoded->record));
+  for (const auto& kept : *from.kept_records()) {
+    CAFKA_TRY_ASSIGN(decoded, decode_record(kept));
+    CAFKA_TRY(visit(std::move(decoded.record)));
+  }
+  return {};
+}
+
+std::vector<metadata_record> records_of(const image& from) {
+  std::vector<metadata_record> records;
+  (void)for_each_record_of(from, [&](metadata_record record) -> result<void> {
+    records.push_back(std::move(record));
+    return {};
+  });
   return records;
 }
 

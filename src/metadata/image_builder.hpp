@@ -92,7 +92,9 @@ private:
 // What one change makes of a partition: replay's own rule, for those who must know the outcome before it is committed.
 void apply_change(const partition_change_record& change, partition_registration& into);
 
-// The records that rebuild `from`, in an order that replay() accepts: what a snapshot holds between its header and footer.
+// The records that rebuild `from`, in an order that replay() accepts, until `visit` fails: what a snapshot holds between its header and footer.
+result<void> for_each_record_of(const image& from, const std::function<result<void>(metadata_record)>& visit);
+// All of them at once.
 std::vector<metadata_record> records_of(const image& from);
 
 } // namespace cafka::metadata

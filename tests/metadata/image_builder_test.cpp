@@ -1,6 +1,7 @@
 #define CAF_SUITE image_builder
 #include <caf/test/dsl.hpp>
 
+#include "base/prng.hpp"
 #include "metadata/image_builder.hpp"
 #include "storage/record_batch.hpp"
 
@@ -187,6 +188,129 @@ CAF_TEST(a snapshot rebuilds the image) {
   CAF_CHECK(!copy->brokers().at(1).fenced);
   for (const auto& [name, topic] : original->topics())
     CAF_CHECK(copy->find_topic(name)->partitions == topic->partitions);
+}
+
+// Any history of the cluster: of each seed the image after it, the records of that, and the image that these make.
+CAF_TEST(snapshots of random histories) {
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    prng random{seed};
+    image_builder history;
+    std::int64_t at = 0;
+    std::vector<uuid> ids;
+    const auto tell = [&](const metadata_record& record) { (void)history.replay(at++, 1 + static_cast<std::int32_t>(at / 100), record); };
+    const auto some_nodes = [&](std::uint64_t most) {
+      std::vector<node_id> nodes;
+      for (node_id id = 1; id <= 5; ++id)
+        if (nodes.size() < most && random.chance(1, 2))
+          nodes.push_back(id);
+      if (nodes.empty())
+        nodes.push_back(1);
+      return nodes;
+    };
+    const auto topic = [&] { return ids.empty() ? first_id : ids[random.below(ids.size())]; };
+    for (auto steps = 50 + random.below(300); steps > 0; --steps) {
+      const auto number = static_cast<std::int32_t>(random.below(4));
+      const auto name = "t" + std::to_string(random.below(20));
+      switch (random.below(12)) {
+      case 0: tell(topic_record{name, ids.emplace_back(uuid::random(random)), {}}); break;
+      case 1: {
+        auto made = partition(topic(), number, some_nodes(3));
+        made.leader_epoch = static_cast<std::int32_t>(random.below(9));
+        made.leader_recovery_state = random.chance(1, 5) ? 1 : 0;
+        for (auto& directory : made.directories)
+          directory = uuid::random(random);
+        tell(made);
+        break;
+      }
+      case 2: {
+        auto changed = change(topic(), number, random.chance(1, 2) ? -2 : static_cast<node_id>(random.below(6)) - 1);
+        if (random.chance(1, 2))
+          changed.isr = some_nodes(3);
+        if (random.chance(1, 4))
+          changed.replicas = some_nodes(3);
+        if (random.chance(1, 4))
+          changed.adding_replicas = changed.removing_replicas = some_nodes(1);
+        if (random.chance(1, 3))
+          changed.eligible_leader_replicas = some_nodes(2);
+        if (random.chance(1, 3))
+          changed.last_known_elr = some_nodes(2);
+        tell(changed);
+        break;
+      }
+      case 3: tell(remove_topic_record{topic(), {}}); break;
+      case 4: {
+        config_record set{
+            static_cast<std::int8_t>(random.chance(1, 2) ? 2 : 4), random.chance(1, 4) ? "" : name, "k" + std::to_string(number), "v", {}};
+        if (random.chance(1, 3))
+          set.value.reset();
+        tell(set);
+        break;
+      }
+      case 5: {
+        register_broker_record broker;
+        broker.broker_id = number;
+        broker.broker_epoch = at;
+        broker.incarnation_id = uuid::random(random);
+        broker.endpoints = {{"PLAINTEXT", "host", static_cast<std::uint16_t>(random.below(60'000)), 0, {}}};
+        broker.features = {{"metadata.version", 1, 30, {}}};
+        broker.directories = {uuid::random(random)};
+        if (random.chance(1, 2))
+          broker.rack = "r";
+        broker.fenced = random.chance(1, 2);
+        broker.in_controlled_shutdown = random.chance(1, 4);
+        tell(broker);
+        break;
+      }
+      case 6:
+        if (const auto known = history.current().brokers().find(number); known != history.current().brokers().end()) {
+          broker_registration_change_record changed;
+          changed.broker_id = number;
+          changed.broker_epoch = known->second.broker_epoch;
+          changed.fenced = static_cast<std::int8_t>(random.below(3)) - 1;
+          tell(changed);
+        }
+        break;
+      case 7: tell(feature_level_record{name, static_cast<std::int16_t>(random.below(3)), {}}); break;
+      case 8: {
+        producer_ids_record block;
+        block.next_producer_id = history.current().next_producer_id() + static_cast<std::int64_t>(random.below(1'000));
+        tell(block);
+        break;
+      }
+      case 9: tell(unknown_record{200, 3, byte_vector(random.below(9), std::byte{7})}); break;
+      case 10: tell(client_quota_record{}); break;
+      default: tell(clear_elr_record{name, {}}); break;
+      }
+    }
+    const auto original = history.build().next;
+    image_builder again;
+    for (const auto& record : records_of(*original)) {
+      byte_vector encoded; // as it lies in the file
+      encode_record(record, encoded);
+      const auto read_back = decode_record(encoded);
+      CAF_REQUIRE(read_back);
+      const auto done = again.replay(original->offset(), original->epoch(), read_back->record);
+      if (!done)
+        CAF_FAIL("seed " << seed << ": " << done.error().detail);
+    }
+    again.advance_to(original->offset(), original->epoch());
+    const auto copy = again.build().next;
+    CAF_CHECK_EQUAL(copy->offset(), original->offset());
+    CAF_CHECK_EQUAL(copy->epoch(), original->epoch());
+    CAF_CHECK(copy->brokers() == original->brokers());
+    CAF_CHECK(copy->all_configs() == original->all_configs());
+    CAF_CHECK(copy->features() == original->features());
+    CAF_CHECK_EQUAL(copy->next_producer_id(), original->next_producer_id());
+    CAF_CHECK(*copy->kept_records() == *original->kept_records());
+    CAF_CHECK_EQUAL(copy->partition_count(), original->partition_count());
+    CAF_REQUIRE_EQUAL(copy->topics().size(), original->topics().size());
+    for (const auto& [name, one] : original->topics()) {
+      CAF_REQUIRE(copy->find_topic(name));
+      CAF_CHECK(copy->find_topic(name)->id == one->id);
+      if (!(copy->find_topic(name)->partitions == one->partitions))
+        CAF_FAIL("seed " << seed << ": the partitions of " << name << " differ");
+    }
+  }
 }
 
 CAF_TEST(ten thousand partitions in one batch) {
