@@ -125,6 +125,44 @@ def test_a_torn_tail_after_a_crash_is_cut(stopped):
     assert verify(stopped.data).returncode == 0
 
 
+def refusal(node):
+    """What a node says that does not start."""
+    node.launch()
+    assert node.process.wait(timeout=30) == 1
+    node._reader.join(timeout=10)
+    return "\n".join(node.lines)
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b'{"leaderId":1,"leaderEpoch":x}', b"\0" * 100])
+def test_a_damaged_vote(stopped, damage):
+    vote = stopped.data / "__cluster_metadata-0" / "quorum-state"
+    kept = vote.read_bytes()
+    vote.write_bytes(damage)
+    said = refusal(stopped)
+    assert "quorum-state is damaged" in said and "restore it from a backup of this very node" in said, said
+    assert vote.read_bytes() == damage
+    vote.write_bytes(kept)
+    stopped.start()
+    assert read(stopped).stdout == stopped.text
+    stopped.stop()
+    vote.unlink()  # the log knows the epochs
+    stopped.start()
+    assert read(stopped).stdout == stopped.text
+
+
+def test_a_byte_flipped_in_the_metadata_log(stopped):
+    log = stopped.data / "__cluster_metadata-0" / "00000000000000000000.log"
+    whole = log.read_bytes()
+    for position in (80, len(whole) // 2):  # of the first batch, and of one in the middle
+        log.write_bytes(whole[:position] + bytes([whole[position] ^ 1]) + whole[position + 1:])
+        said = refusal(stopped)
+        assert "__cluster_metadata-0 in place of this node's" in said and "restore the directory from a backup" in said, said
+        assert log.read_bytes() != whole and len(log.read_bytes()) == len(whole), "a damaged file was changed"
+    log.write_bytes(whole)
+    stopped.start()
+    assert read(stopped).stdout == stopped.text
+
+
 def test_stray_files_are_left_alone(stopped):
     strays = {stopped.data / "notes.txt": b"mine", stopped.partition / "notes.txt": b"mine too", stopped.data / "not a partition": None}
     for path, content in strays.items():

@@ -274,6 +274,40 @@ struct open_outcome {
 
 using opener_actor = caf::typed_actor<caf::result<open_outcome>(open_request)>;
 
+// -- to the writer of metadata snapshots --------------------------------------------------------------------------------
+
+// A snapshot that has its name in the directory, synced; `image`: what it holds.
+struct kept_snapshot {
+  election::log_position position;
+  std::uint64_t size_bytes = 0;
+  std::int64_t last_timestamp_ms = 0; // of the log that it stands for
+  metadata::image_ptr image;
+};
+// This node's own.
+struct write_snapshot {
+  metadata::image_ptr image;
+  election::log_position position;
+  std::int64_t last_timestamp_ms = 0;
+  completion_reply<kept_snapshot> done;
+};
+// The leader's, piece by piece in order; what was received before is void.
+struct begin_snapshot {
+  election::log_position position;
+};
+struct write_piece {
+  std::string bytes;
+  completion_reply<void> done;
+};
+// Checks all of it, reads it, and only then gives it its name. bad_format: it is not whole.
+struct keep_snapshot {
+  completion_reply<kept_snapshot> done;
+};
+struct snapshot_order {
+  std::variant<std::monostate, write_snapshot, begin_snapshot, write_piece, keep_snapshot> what;
+};
+
+using snapshot_writer_actor = caf::typed_actor<caf::result<void>(snapshot_order)>;
+
 // -- to the broker ----------------------------------------------------------------------------------------------------
 
 // A new committed image. Answered when every partition of this node in it is open and leading, or known not to be.
@@ -370,10 +404,30 @@ struct init_producer_id_request {
   completion_reply<net::producer_id_and_epoch> done;
 };
 
+// From itself, by the replies of the snapshot writer and the flusher.
+struct snapshot_written {
+  result<kept_snapshot> outcome;
+};
+struct piece_written {
+  std::uint64_t transfer = 0;
+  std::int64_t end = 0; // in bytes
+  result<void> outcome;
+};
+// The directory's recovery point is low enough for the log to be started over.
+struct ready_to_keep {
+  result<void> outcome;
+};
+struct snapshot_fetched {
+  result<kept_snapshot> outcome;
+};
+struct snapshot_event {
+  std::variant<snapshot_written, piece_written, ready_to_keep, snapshot_fetched> what;
+};
+
 struct metadata_request {
   std::variant<std::monostate, create_topics_request, delete_topics_request, create_partitions_request, alter_configs_request,
                start_metadata, leave_cluster, stop_metadata, answers_due, init_producer_id_request, elect_leaders_request,
-               describe_quorum_request, isr_request, link_event>
+               describe_quorum_request, isr_request, link_event, snapshot_event>
       what;
 };
 
@@ -425,6 +479,8 @@ CAF_ADD_TYPE_ID(cafka, (cafka::actors::replica_desk_actor))
 CAF_ADD_TYPE_ID(cafka, (cafka::actors::replica_outgoing))
 CAF_ADD_TYPE_ID(cafka, (cafka::actors::replica_answer))
 CAF_ADD_TYPE_ID(cafka, (cafka::actors::replica_request))
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::snapshot_order))
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::snapshot_writer_actor))
 CAF_END_TYPE_ID_BLOCK(cafka)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::produce_request)
@@ -443,3 +499,4 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::link_event)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::replica_outgoing)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::replica_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::replica_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::snapshot_order)

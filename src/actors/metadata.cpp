@@ -45,7 +45,9 @@ metadata_keeper::metadata_keeper(caf::actor_config& config, shard* home, std::sh
       with_(std::move(start)),
       controller_(controller_config_of(*with_->config), std::make_shared<metadata::table_config_rules>(*with_->config),
                   prng{with_->random.next()}),
-      channel_(max_waiting_questions, [this] { return now_ms(); }) {}
+      channel_(max_waiting_questions, [this] { return now_ms(); }),
+      schedule_({static_cast<std::uint64_t>(with_->config->metadata_snapshot_bytes), with_->config->metadata_snapshot_interval_ms},
+                now_ms()) {}
 
 metadata_keeper::behavior_type metadata_keeper::make_behavior() {
   return {
@@ -104,14 +106,13 @@ void metadata_keeper::obey(start_metadata& request) {
 
 // The snapshot only: what follows in the log is replayed as the quorum commits it.
 result<void> metadata_keeper::load() {
-  auto& log = *ground_->log;
-  CAFKA_TRY(log.read_snapshot([this](std::int64_t offset, std::int32_t leader_epoch, const metadata::metadata_record* record) {
-    return record ? committed_.replay(offset, leader_epoch, *record) : result<void>{};
-  }));
-  if (const auto& snapshot = log.snapshot()) {
-    committed_.advance_to(snapshot->end_offset - 1, snapshot->leader_epoch);
-    applied_end_offset_ = snapshot->end_offset;
-  }
+  CAFKA_TRY_ASSIGN(snapshot, ground_->log->load_snapshot());
+  if (!snapshot.image)
+    return {};
+  committed_ = metadata::image_builder{snapshot.image};
+  applied_end_offset_ = snapshot.image->offset() + 1;
+  last_timestamp_ms_ = snapshot.last_timestamp_ms;
+  with_->marks->log_start_offset.store(ground_->log->log().log_start_offset(), std::memory_order_release);
   return {};
 }
 
@@ -125,7 +126,7 @@ void metadata_keeper::obey(stop_metadata& request) {
   auto closed =
       given_up_ ? result<void>{fail(errc::log_dir_offline, "the metadata log could not be written")} : ground_->log->log().close();
   if (closed) {
-    with_->marks->recovery_point.store(ground_->log->log().log_end_offset(), std::memory_order_release);
+    note_recovery_point();
     request.done.deliver(lifecycle_ ? lifecycle_->broker_epoch() : std::int64_t{-1});
   } else {
     request.done.deliver(tl::unexpected<error>(std::move(closed.error())));
@@ -170,6 +171,7 @@ void metadata_keeper::tick() {
   if (quorum_->next_deadline_ms() <= now_ms())
     carry_out(quorum_->tick(now_ms()));
   channel_.tick(now_ms());
+  write_if_due();
   expire_sessions();
   return_preferred_leaders();
   follow_leader();
@@ -234,8 +236,16 @@ void metadata_keeper::flushed(const flush_outcome& outcome) {
   }
   auto& log = ground_->log->log();
   log.mark_flushed(outcome.end_offset);
-  with_->marks->recovery_point.store(log.flushed_end_offset(), std::memory_order_release);
+  note_recovery_point();
   carry_out(quorum_->flushed(log.flushed_end_offset(), now_ms()));
+}
+
+// What the quorum may still cut is not below it: a log that ends below its recovery point would be taken for damaged at the next start.
+void metadata_keeper::note_recovery_point() {
+  auto& known = with_->marks->recovery_point;
+  const auto safe = std::min(ground_->log->log().flushed_end_offset(), quorum_ ? quorum_->high_watermark() : -1);
+  if (!keeping_ && safe > known.load(std::memory_order_relaxed))
+    known.store(safe, std::memory_order_release);
 }
 
 // -- what is committed ------------------------------------------------------------------------------------------------
@@ -262,10 +272,14 @@ void metadata_keeper::apply_committed(std::int64_t high_watermark) {
                            return {};
                          });
   if (!read) {
-    give_up("the metadata log cannot be replayed: " + read.error().to_string());
+    give_up("the metadata log cannot be replayed: " + read.error().to_string() + ". " + metadata_log::how_to_restore());
     return;
   }
   applied_end_offset_ = std::max(applied_end_offset_, high_watermark);
+  if (read->size_bytes > 0)
+    last_timestamp_ms_ = read->last_timestamp_ms;
+  schedule_.note_applied(read->size_bytes);
+  note_recovery_point();
   with_->marks->high_watermark.store(high_watermark, std::memory_order_release);
   std::vector<settled> committed, for_broker;
   std::erase_if(parked_, [&](parked_answer& each) {
@@ -280,6 +294,7 @@ void metadata_keeper::apply_committed(std::int64_t high_watermark) {
   announce(std::move(for_broker));
   for (const auto& each : committed)
     each(errc::none);
+  write_if_due();
 }
 
 void metadata_keeper::announce(std::vector<settled> released) {

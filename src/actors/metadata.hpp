@@ -2,8 +2,9 @@
 // node's broker's standing with whoever that is. A shell around three cores: election/quorum decides what is committed, metadata/controller what is
 // written, metadata/broker_lifecycle what this broker says of itself.
 // question → controller_channel → the node that leads → records → append → flush → committed → replayed into the image → published → answered.
-// Owned by the node. The log and quorum-state survive a crash; all else is replayed.
-// metadata.cpp: start, stop, the log; metadata_quorum.cpp: effects and messages of the quorum; metadata_controller.cpp: questions and their answers.
+// Owned by the node. The log, its snapshots and quorum-state survive a crash; all else is replayed.
+// metadata.cpp: start, stop, the log; metadata_quorum.cpp: effects and messages of the quorum; metadata_snapshots.cpp: its own snapshots and the leader's;
+// metadata_controller.cpp: questions and their answers.
 #pragma once
 #include "actors/controller_channel.hpp"
 #include "actors/messages.hpp"
@@ -15,6 +16,7 @@
 #include "metadata/broker_lifecycle.hpp"
 #include "metadata/controller.hpp"
 #include "metadata/image_builder.hpp"
+#include "metadata/snapshot_schedule.hpp"
 
 #include <caf/typed_event_based_actor.hpp>
 
@@ -46,6 +48,7 @@ struct metadata_ground {
   election::replica_key self; // the directory that holds the log: this voter's identity
   election::voter_set voters;
   flusher_actor flusher; // of that directory
+  snapshot_writer_actor snapshots; // null: none is written or received
   broker_actor broker;
   metadata::broker_registration_request registration;
 };
@@ -80,6 +83,7 @@ private:
   void flushed(const flush_outcome& outcome);
   void apply_committed(std::int64_t high_watermark);
   void announce(std::vector<settled> released);
+  void note_recovery_point();
   void tick();
   void expire_sessions();
   void arm();
@@ -98,6 +102,21 @@ private:
   void append_leader_change(const election::leader_change_message& change);
   void send(const election::outgoing& message);
   [[nodiscard]] bool is_linked(const origin& from) const;
+
+  // metadata_snapshots.cpp
+  void obey(snapshot_event& event);
+  void write_if_due();
+  void on(snapshot_written& written);
+  void begin_receiving(const election::log_position& snapshot);
+  void take_piece(std::int64_t position, std::string bytes);
+  void on(piece_written& written);
+  void lower_recovery_point();
+  void on(ready_to_keep& ready);
+  void on(snapshot_fetched& fetched);
+  bool adopt(const kept_snapshot& kept);
+  void attach_piece(quorum_message& out);
+  template <class Event, class T>
+  completion_reply<T> telling(Event event);
 
   // metadata_controller.cpp
   void obey(create_topics_request& request);
@@ -174,6 +193,11 @@ private:
   std::int64_t next_producer_id_ = 0, end_producer_id_ = 0;
   bool allocating_producer_ids_ = false;
   std::deque<completion_reply<net::producer_id_and_epoch>> waiting_for_producer_ids_; // for the next block; bounded
+  metadata::snapshot_schedule schedule_;
+  std::int64_t last_timestamp_ms_ = 0; // of what is in committed_
+  std::uint64_t transfer_ = 0; // the number of the leader's snapshot that is being received
+  bool keeping_ = false; // from the last piece of it until the log begins at its end
+  std::int64_t lent_ms_ = 0; // when another node last asked for a piece
   std::int64_t looked_at_sessions_ms_ = 0;
   std::int64_t looked_at_leaders_ms_ = 0;
   std::int64_t armed_ms_ = INT64_MAX; // when the next tick comes

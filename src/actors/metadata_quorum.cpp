@@ -71,9 +71,12 @@ void metadata_keeper::take(quorum_message& message) {
     return;
   auto effects = quorum_->handle(message.from.id, message.content, now_ms());
   const auto wanted = quorum_->wants_records() && std::holds_alternative<election::fetch_response>(message.content);
+  const auto* piece = quorum_->wants_piece() ? std::get_if<election::snapshot_response>(&message.content) : nullptr;
   carry_out(std::move(effects));
   if (wanted && !given_up_)
     append_fetched(as_byte_span(message.batches));
+  if (piece && !given_up_)
+    take_piece(piece->position, std::move(message.batches));
 }
 
 void metadata_keeper::append_fetched(byte_span batches) {
@@ -108,6 +111,7 @@ void metadata_keeper::send(const election::outgoing& message) {
     }
     out.batches = std::move(*batches);
   }
+  attach_piece(out);
   caf::anon_send(to->second.metadata, std::move(out));
 }
 
@@ -146,11 +150,10 @@ bool metadata_keeper::persist_and_cut(election::effects& effects) {
       give_up("cannot write quorum-state: " + saved.error().to_string());
       return false;
     }
-  if (effects.load_snapshot) {
-    give_up("the quorum's leader no longer has the log that this node lacks, and snapshots are not fetched in this version: copy "
-            "__cluster_metadata-0 from another voter while both are stopped, without its quorum-state");
-    return false;
-  }
+  if (effects.receive_snapshot)
+    begin_receiving(*effects.receive_snapshot);
+  if (effects.load_snapshot)
+    lower_recovery_point();
   if (!effects.truncate_to)
     return true;
   if (auto cut = ground_->log->log().truncate_to(*effects.truncate_to); !cut) {

@@ -38,7 +38,8 @@ struct formation_message {
   election::formation_report report;
 };
 
-// `batches`: of a fetch_response with records, whole and one after the other; at most 1 MiB unless the first alone is larger.
+// `batches`: of a fetch_response with records, whole and one after the other; at most 1 MiB unless the first alone is larger. Of a snapshot_response:
+// the piece at its position, at most 512 KiB.
 struct quorum_message {
   origin from;
   election::message content;
@@ -158,6 +159,8 @@ CAF_ADD_TYPE_ID(cafka_wire, (cafka::replication::replica_fetch_request))
 CAF_ADD_TYPE_ID(cafka_wire, (cafka::replication::replica_fetch_response))
 CAF_ADD_TYPE_ID(cafka_wire, (cafka::actors::describe_quorum_call))
 CAF_ADD_TYPE_ID(cafka_wire, (cafka::election::quorum_description))
+CAF_ADD_TYPE_ID(cafka_wire, (cafka::election::snapshot_request))
+CAF_ADD_TYPE_ID(cafka_wire, (cafka::election::snapshot_response))
 CAF_END_TYPE_ID_BLOCK(cafka_wire)
 
 #include "actors/wire_layout.hpp"

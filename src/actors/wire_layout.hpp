@@ -65,7 +65,7 @@ bool inspect(Inspector& f, voter_set& voters) {
 }
 template <class Inspector>
 bool inspect(Inspector& f, cluster_identity& of) {
-  return f.object(of).fields(f.field("cluster_id", of.cluster_id), f.field("voters", of.voters));
+  return f.object(of).fields(f.field("cluster_id", of.cluster_id), f.field("voters", of.voters), f.field("recoveries", of.recoveries));
 }
 template <class Inspector>
 bool inspect(Inspector& f, formation_report& said) {
@@ -108,6 +108,17 @@ bool inspect(Inspector& f, fetch_response& said) {
                                f.field("diverging", said.diverging), f.field("snapshot", said.snapshot),
                                f.field("fetch_offset", said.fetch_offset), f.field("last_fetched_epoch", said.last_fetched_epoch),
                                f.field("has_records", said.has_records));
+}
+template <class Inspector>
+bool inspect(Inspector& f, snapshot_request& said) {
+  return f.object(said).fields(f.field("leader_epoch", said.leader_epoch), f.field("replica", said.replica),
+                               f.field("snapshot", said.snapshot), f.field("position", said.position));
+}
+template <class Inspector>
+bool inspect(Inspector& f, snapshot_response& said) {
+  return f.object(said).fields(f.field("leader_epoch", said.leader_epoch), f.field("leader", said.leader),
+                               f.field("accepted", said.accepted), f.field("snapshot", said.snapshot), f.field("position", said.position),
+                               f.field("size_bytes", said.size_bytes));
 }
 
 template <class Inspector>

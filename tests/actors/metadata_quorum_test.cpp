@@ -3,6 +3,7 @@
 #define CAF_SUITE metadata_quorum
 #include "actors/flusher.hpp"
 #include "actors/metadata.hpp"
+#include "actors/snapshot_writer.hpp"
 #include "support/memory_file_system.hpp"
 
 #include <caf/test/dsl.hpp>
@@ -40,9 +41,11 @@ struct fixture : test_coordinator_fixture<> {
     std::atomic<node_id> controller{no_node};
     uuid incarnation_id;
     flusher_actor flusher;
+    snapshot_writer_actor snapshots;
     broker_actor broker;
     metadata_actor keeper; // null: it is down
     bool started = false;
+    std::string start_error;
     std::vector<std::string> failed;
     std::int64_t last_broker_epoch = -1;
   };
@@ -65,6 +68,8 @@ struct fixture : test_coordinator_fixture<> {
     node.started = false;
     flusher::dependencies needs{&node.disk, &time, [](const directory_failed&) {}};
     node.flusher = sys.spawn<flusher>(std::move(*storage::log_directory::open(node.pool, "/data", true)), std::move(needs));
+    node.snapshots =
+        sys.spawn<snapshot_writer>(&node.disk, std::string{"/data/__cluster_metadata-0"}, std::make_shared<const std::atomic<bool>>(false));
     node.broker = spawn_on<obedient_broker>(sys, nullptr);
     auto with = std::make_shared<metadata_start>();
     with->config = node.config;
@@ -85,6 +90,7 @@ struct fixture : test_coordinator_fixture<> {
     ground->self = {id, id_of(static_cast<std::uint64_t>(id))};
     ground->voters = election::voter_set{{{1, id_of(1)}, {2, id_of(2)}, {3, id_of(3)}}};
     ground->flusher = node.flusher;
+    ground->snapshots = node.snapshots;
     ground->broker = node.broker;
     ground->registration.id = id;
     ground->registration.incarnation_id = node.incarnation_id;
@@ -93,6 +99,7 @@ struct fixture : test_coordinator_fixture<> {
     ground->registration.page_cache_survived = true;
     caf::anon_send(node.keeper, metadata_request{start_metadata{std::move(ground), net::completion<void>{[&node](const result<void>& r) {
                                                                   node.started = r.has_value();
+                                                                  node.start_error = r ? "" : r.error().to_string();
                                                                 }}}});
     for (auto& [other_id, other] : nodes)
       if (other_id != id && other.keeper) {
@@ -131,6 +138,7 @@ struct fixture : test_coordinator_fixture<> {
     node.keeper = nullptr;
     caf::anon_send_exit(std::exchange(node.broker, nullptr), caf::exit_reason::user_shutdown);
     caf::anon_send_exit(std::exchange(node.flusher, nullptr), caf::exit_reason::user_shutdown);
+    caf::anon_send_exit(std::exchange(node.snapshots, nullptr), caf::exit_reason::user_shutdown);
     sched.run();
   }
   template <class Condition>
@@ -168,6 +176,35 @@ struct fixture : test_coordinator_fixture<> {
                                                               [this, name](const result<std::vector<metadata::topic_outcome>>& r) {
                                                                 created[name] = r ? r->front().code : r.error().code;
                                                               }}}});
+  }
+  // From the next start of each node on.
+  void snapshot_every(std::int64_t bytes) {
+    for (auto& [id, node] : nodes) {
+      node.config->metadata_snapshot_bytes = bytes;
+      node.config->metadata_retention_bytes = 0; // only the newest, and what follows it
+    }
+  }
+  std::vector<election::log_position> snapshots_of(node_id id) {
+    std::vector<election::log_position> found;
+    for (const auto& entry : *nodes[id].disk.list("/data/__cluster_metadata-0"))
+      if (const auto position = parse_snapshot_name(entry.name))
+        found.push_back(*position);
+    return found;
+  }
+  void create_many(node_id at, const std::string& prefix, int count) {
+    for (int i = 0; i < count; ++i) {
+      const auto name = prefix + std::to_string(i);
+      create(at, name);
+      until([&] { return created.contains(name); });
+      CAF_REQUIRE_EQUAL(created.at(name), errc::none);
+    }
+  }
+  void restart_all() {
+    for (node_id id = 1; id <= 3; ++id)
+      kill(id);
+    for (node_id id = 1; id <= 3; ++id)
+      start(id);
+    until([&] { return all_started(); });
   }
   bool everyone_has(const std::string& name) {
     return std::all_of(nodes.begin(), nodes.end(),
@@ -262,6 +299,87 @@ CAF_TEST(a message from a process that is not linked is not listened to) {
   create(leader, "t");
   until([&] { return created.contains("t"); });
   CAF_CHECK_EQUAL(created.at("t"), errc::none);
+}
+
+CAF_TEST(every node writes snapshots and its log goes) {
+  snapshot_every(2'000);
+  restart_all();
+  create_many(1, "t", 60);
+  until([&] { return everyone_has("t59"); });
+  for (node_id id = 1; id <= 3; ++id) {
+    CAF_REQUIRE_EQUAL(snapshots_of(id).size(), 1u); // the older ones are gone
+    CAF_CHECK(snapshots_of(id).front().end_offset > 50);
+    CAF_CHECK(!nodes[id].disk.content("/data/__cluster_metadata-0/00000000000000000000.log"));
+  }
+  restart_all();
+  until([&] { return everyone_has("t0") && everyone_has("t59"); });
+  create_many(2, "after", 3);
+  until([&] { return everyone_has("after2"); });
+}
+
+CAF_TEST(who was down for longer than the log is kept gets the snapshot) {
+  snapshot_every(2'000);
+  restart_all();
+  create(1, "before");
+  until([&] { return everyone_has("before"); });
+  const auto away = follower();
+  kill(away);
+  create_many(controller(), "t", 40);
+  const auto newest = snapshots_of(controller());
+  CAF_REQUIRE_EQUAL(newest.size(), 1u);
+  start(away);
+  until([&] { return nodes[away].started && everyone_has("t39") && everyone_has("before"); });
+  CAF_CHECK(!snapshots_of(away).empty() && snapshots_of(away).back().end_offset >= newest.back().end_offset);
+  create_many(away, "after", 2);
+  until([&] { return everyone_has("after1"); });
+  // It votes by what it fetched: with it alone at the leader's side, things go on.
+  const auto other = 6 - away - controller();
+  kill(other);
+  create_many(controller(), "two", 2);
+  until([&] { return everyone_has("two1"); });
+}
+
+CAF_TEST(one whose log is empty gets the snapshot) {
+  snapshot_every(2'000);
+  restart_all();
+  create_many(1, "t", 40);
+  const auto lost = follower();
+  kill(lost);
+  CAF_REQUIRE(nodes[lost].disk.remove_all("/data"));
+  start(lost);
+  until([&] { return nodes[lost].started && everyone_has("t39"); });
+  CAF_CHECK(!snapshots_of(lost).empty());
+}
+
+CAF_TEST(a fetch of the snapshot goes on with the next leader) {
+  snapshot_every(2'000);
+  restart_all();
+  const auto away = follower();
+  kill(away);
+  create_many(controller(), "t", 40);
+  const auto first = controller();
+  start(away);
+  until([&] { return nodes[away].controller == first || nodes[away].image.load()->find_topic("t39") != nullptr; });
+  kill(first); // wherever the transfer is
+  until([&] { return controller() != no_node && controller() != first && everyone_has("t39"); });
+  create_many(controller(), "after", 1);
+  start(first);
+  until([&] { return all_started() && everyone_has("after0"); });
+}
+
+CAF_TEST(a damaged snapshot stops the node and says what to do) {
+  snapshot_every(2'000);
+  restart_all();
+  create_many(1, "t", 40);
+  const auto victim = follower();
+  kill(victim);
+  const auto name = snapshot_name(snapshots_of(victim).front());
+  nodes[victim].disk.flip("/data/__cluster_metadata-0/" + name, 200, std::byte{1});
+  start(victim);
+  sched.run();
+  CAF_CHECK(!nodes[victim].started);
+  CAF_CHECK(nodes[victim].start_error.find(name + " is damaged") != std::string::npos);
+  CAF_CHECK(nodes[victim].start_error.find("copy its __cluster_metadata-0") != std::string::npos);
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

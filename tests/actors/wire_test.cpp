@@ -63,7 +63,7 @@ CAF_TEST_FIXTURE_SCOPE(wire_tests, fixture)
 CAF_TEST(formation) {
   formation_message message{from(), {{1, some_id()}, {1, 2, 3}, std::nullopt, false}};
   check(message);
-  message.report.formed = election::cluster_identity{"cluster", election::voter_set{{{1, some_id()}, {2, some_id()}}}};
+  message.report.formed = election::cluster_identity{"cluster", election::voter_set{{{1, some_id()}, {2, some_id()}}}, 2};
   message.report.confirmed = true;
   check(message);
   formation_message read_back;
@@ -84,6 +84,8 @@ CAF_TEST(every message of the quorum) {
       election::fetch_request{4, voter, 77, 3, 60},
       fetch_response{4, 2, true, 60, log_position{3, 50}, log_position{2, 40}, 77, 3, true},
       fetch_response{},
+      snapshot_request{4, voter, {3, 50}, 1 << 20},
+      snapshot_response{4, 2, true, {3, 50}, 1 << 20, 2 << 20},
   };
   for (const auto& each : all)
     check(quorum_message{from(), each, "batches"});

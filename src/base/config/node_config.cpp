@@ -27,6 +27,9 @@ bool visit_members(node_config& c, Visit visit) {
   return visit("broker.rack", c.rack) || visit("cluster.id", c.cluster_id) ||
          visit("controller.listener.names", c.controller_listener_names) || visit("metadata.log.dir", c.metadata_log_dir) ||
          visit("metadata.log.segment.bytes", c.metadata_segment_bytes) || visit("metadata.log.segment.ms", c.metadata_segment_ms) ||
+         visit("metadata.log.max.record.bytes.between.snapshots", c.metadata_snapshot_bytes) ||
+         visit("metadata.log.max.snapshot.interval.ms", c.metadata_snapshot_interval_ms) ||
+         visit("metadata.max.retention.bytes", c.metadata_retention_bytes) || visit("metadata.max.retention.ms", c.metadata_retention_ms) ||
          visit("num.partitions", c.num_partitions) || visit("default.replication.factor", c.default_replication_factor) ||
          visit("auto.create.topics.enable", c.auto_create_topics) || visit("delete.topic.enable", c.delete_topics) ||
          visit("socket.request.max.bytes", c.socket_request_max_bytes) || visit("queued.max.request.bytes", c.queued_max_request_bytes) ||

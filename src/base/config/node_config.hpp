@@ -50,6 +50,10 @@ struct node_config {
   std::string metadata_log_dir; // never empty after load: metadata.log.dir or the first of log.dirs
   std::int64_t metadata_segment_bytes = 1 << 30;                    // metadata.log.segment.bytes
   std::int64_t metadata_segment_ms = 7LL * 24 * 3600 * 1000;        // metadata.log.segment.ms
+  std::int64_t metadata_snapshot_bytes = 20 << 20;                  // metadata.log.max.record.bytes.between.snapshots
+  std::int64_t metadata_snapshot_interval_ms = 3'600'000;           // metadata.log.max.snapshot.interval.ms; 0: never by time
+  std::int64_t metadata_retention_bytes = 100 << 20;                // metadata.max.retention.bytes; negative: unlimited
+  std::int64_t metadata_retention_ms = 7LL * 24 * 3600 * 1000;      // metadata.max.retention.ms; negative: unlimited
 
   // The cluster.
   std::int32_t quorum_election_timeout_ms = 1'000;  // controller.quorum.election.timeout.ms
