@@ -36,26 +36,34 @@ result<void> check_owner(const storage::log_directory& directory, const node_con
   return {};
 }
 
-// "cluster.id=…\nvoters=1@…,2@…\nversion=1": as this node wrote it. bad_format for anything else: nobody votes from damaged memory.
+// "cluster.id=…\nvoters=1@…,2@…\nversion=1": as this node wrote it. Version 2 has "recoveries=…" as well, and is written once there was one.
+// bad_format for anything else: nobody votes from damaged memory.
 std::string voters_text(const election::cluster_identity& identity) {
   std::string voters;
   for (const auto& voter : identity.voters)
     voters.append(voters.empty() ? "" : ",").append(std::to_string(voter.id)).append("@").append(voter.directory_id.to_string());
   return "#\n# written by cafka: who votes in the cluster, and from which directory\ncluster.id=" + identity.cluster_id +
-         "\nvoters=" + voters + "\nversion=1\n";
+         (identity.recoveries == 0 ? "" : "\nrecoveries=" + std::to_string(identity.recoveries)) + "\nvoters=" + voters +
+         "\nversion=" + (identity.recoveries == 0 ? "1" : "2") + "\n";
 }
 
 result<election::cluster_identity> parse_voters(std::string_view text, const std::string& file) {
-  const auto damaged = [&] {
-    return fail(errc::bad_format, file + " is damaged: restore it, its three lines are the same on every voter");
-  };
+  const auto damaged = [&] { return fail(errc::bad_format, file + " is damaged: restore it, its lines are the same on every voter"); };
   const auto parsed = parse_properties(text, file);
   if (!parsed)
     return damaged();
   std::map<std::string, std::string> values;
   for (const auto& each : parsed->entries)
     values[each.key] = each.value;
-  if (values["version"] != "1" || values["cluster.id"].empty())
+  const auto& version = values["version"];
+  std::int32_t recoveries = 0;
+  if (version == "2") {
+    const auto& text_of = values["recoveries"];
+    const auto number = std::from_chars(text_of.data(), text_of.data() + text_of.size(), recoveries);
+    if (number.ec != std::errc{} || number.ptr != text_of.data() + text_of.size() || recoveries < 1)
+      return damaged();
+  }
+  if ((version != "1" && version != "2") || values["cluster.id"].empty())
     return damaged();
   std::vector<election::replica_key> voters;
   for (std::string_view rest = values["voters"]; !rest.empty();) {
@@ -72,7 +80,7 @@ result<election::cluster_identity> parse_voters(std::string_view text, const std
   }
   if (voters.empty())
     return damaged();
-  return election::cluster_identity{values["cluster.id"], election::voter_set{std::move(voters)}};
+  return election::cluster_identity{values["cluster.id"], election::voter_set{std::move(voters)}, recoveries};
 }
 
 } // namespace
@@ -105,6 +113,7 @@ result<data_directories> data_directories::open(storage::file_pool& pool, const 
       return fail(errc::bad_argument, metadata_path + '/' + std::string{voters_file} + ": belongs to cluster " + kept.cluster_id +
                                           ", expected " + opened.cluster_id + "; nothing was touched");
     opened.voters = std::move(kept.voters);
+    opened.recoveries = kept.recoveries;
   } else if (text.error().code != errc::not_found) {
     return tl::unexpected<error>(std::move(text.error()));
   }

@@ -31,6 +31,7 @@ struct data_directories {
   std::size_t metadata = 0; // the one that holds the metadata log
   std::string cluster_id; // of a node that is to form a cluster with others: empty before claim(), unless cluster.id says it
   std::optional<election::voter_set> voters; // as they were kept; none: never, or this node alone
+  std::int32_t recoveries = 0; // of the quorum, by an operator
   bool formed_before = false; // some directory already belonged to a cluster
 
   // Locks all and reads who they belong to; changes nothing but a missing directory. bad_argument, in one line, if one belongs to another

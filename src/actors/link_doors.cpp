@@ -12,8 +12,14 @@ net::links::link_opened giving_to(links_actor to) {
 }
 } // namespace
 
-link_doors::link_doors(net::event_loop& loop, const net::links::link_limits& limits, net::links::own_hello own, links_actor to)
-    : loop_(loop), limits_(limits), own_(std::move(own)), to_(std::move(to)), door_(loop, limits, own_, giving_to(to_)) {}
+link_doors::link_doors(net::event_loop& loop, const net::links::link_limits& limits, net::links::own_hello own, links_actor to,
+                       net::links::superseded outdated)
+    : loop_(loop),
+      limits_(limits),
+      own_(std::move(own)),
+      to_(std::move(to)),
+      outdated_(std::move(outdated)),
+      door_(loop, limits, own_, giving_to(to_), outdated_) {}
 
 result<net::bound_endpoint> link_doors::listen(const std::string& host, std::uint16_t port) { return door_.listen(host, port); }
 
@@ -26,7 +32,7 @@ void link_doors::start(std::vector<net::links::link_dialler::target> lower, std:
     for (const auto& each : lower) {
       auto& made = self->diallers_[each.id];
       made = std::make_unique<net::links::link_dialler>(self->loop_, self->limits_, each, self->own_, giving_to(self->to_),
-                                                        tell_refused(each.id));
+                                                        tell_refused(each.id), self->outdated_);
       made->dial();
     }
   });

@@ -10,7 +10,8 @@ namespace cafka::actors {
 
 class link_doors : public std::enable_shared_from_this<link_doors> {
 public:
-  link_doors(net::event_loop& loop, const net::links::link_limits& limits, net::links::own_hello own, links_actor to);
+  link_doors(net::event_loop& loop, const net::links::link_limits& limits, net::links::own_hello own, links_actor to,
+             net::links::superseded outdated = {});
 
   // Before start(): where nodes with higher ids find this one. Blocks for the name's look-up.
   result<net::bound_endpoint> listen(const std::string& host, std::uint16_t port);
@@ -25,6 +26,7 @@ private:
   net::links::link_limits limits_;
   net::links::own_hello own_;
   links_actor to_;
+  net::links::superseded outdated_;
   net::links::link_door door_;
   std::map<node_id, std::unique_ptr<net::links::link_dialler>> diallers_;
   std::map<node_id, std::unique_ptr<net::links::link_probe>> probes_;

@@ -9,6 +9,7 @@
 #include "actors/metadata.hpp"
 #include "actors/opener.hpp"
 #include "actors/replica_desk.hpp"
+#include "actors/snapshot_writer.hpp"
 #include "base/log.hpp"
 #include "net/server.hpp"
 
@@ -66,9 +67,10 @@ public:
     const std::lock_guard lock{mutex_};
     return said_;
   }
-  void set_cluster(std::string id) {
+  void set_cluster(std::string id, std::int32_t recoveries) {
     const std::lock_guard lock{mutex_};
     said_.cluster_id = std::move(id);
+    said_.recoveries = recoveries;
   }
 
 private:
@@ -142,6 +144,8 @@ struct node::parts {
   marks_ptr marks_of_metadata = std::make_shared<partition_marks>();
   broker_actor broker_handle;
   metadata_actor metadata_handle;
+  snapshot_writer_actor snapshots_handle;
+  std::shared_ptr<std::atomic<bool>> stopping = std::make_shared<std::atomic<bool>>(false);
   std::atomic<node_id> controller{no_node};
   // Of a node that is not alone: how it meets the others.
   std::shared_ptr<own_greeting> greeting;
@@ -220,6 +224,8 @@ result<void> node::parts::start() {
   auto broker_with = make_broker_start(); // spawns flushers and openers
   broker_handle = spawn_on<broker>(*system, nullptr, broker_with);
   ground->flusher = by_directory[directories.metadata].flusher;
+  snapshots_handle = system->spawn<snapshot_writer, caf::detached>(environment.files, ground->log->log().directory(), stopping);
+  ground->snapshots = snapshots_handle;
   ground->broker = broker_handle;
   door->set_actors(directories.cluster_id, metadata_handle, broker_handle);
   awaited<void> started;
@@ -244,7 +250,7 @@ result<election::voter_set> node::parts::join_cluster() {
     CAFKA_LOG_INFO("this node belongs to no cluster yet: one is formed when all of controller.quorum.voters are up");
   CAFKA_TRY_ASSIGN(identity, wait(formed));
   directories.cluster_id = identity.cluster_id;
-  greeting->set_cluster(identity.cluster_id);
+  greeting->set_cluster(identity.cluster_id, identity.recoveries);
   return std::move(identity.voters);
 }
 
@@ -256,6 +262,7 @@ result<void> node::parts::open_links() {
   said.directory_id = self.directory_id;
   said.incarnation_id = incarnation_id;
   said.cluster_id = directories.cluster_id;
+  said.recoveries = directories.recoveries;
   greeting = std::make_shared<own_greeting>(std::move(said));
 
   std::vector<node_id> configured;
@@ -266,9 +273,9 @@ result<void> node::parts::open_links() {
   // own cluster only: by its new id it is no voter there.
   std::optional<election::cluster_identity> memory;
   if (directories.voters)
-    memory = election::cluster_identity{directories.cluster_id, *directories.voters};
+    memory = election::cluster_identity{directories.cluster_id, *directories.voters, directories.recoveries};
   else if (!directories.all[directories.metadata].was_new)
-    memory = election::cluster_identity{directories.cluster_id, election::voter_set{{self}}};
+    memory = election::cluster_identity{directories.cluster_id, election::voter_set{{self}}, 0};
   auto form = std::make_shared<former_start>();
   form->self = {config->id, incarnation_id};
   form->core = std::make_unique<election::formation>(self, std::move(configured), std::move(memory), uuid::random(random).to_string(),
@@ -297,7 +304,14 @@ result<void> node::parts::open_links() {
   links_handle = spawn_on<node_links>(*system, nullptr, std::move(with));
   links_loop = std::make_unique<net::event_loop>(shards.front()->io(), *environment.time);
   doors = std::make_shared<link_doors>(
-      *links_loop, limits, [said = greeting] { return said->get(); }, links_handle);
+      *links_loop, limits, [said = greeting] { return said->get(); }, links_handle,
+      [told = std::make_shared<std::once_flag>(), said = greeting, failed = environment.failed](const net::links::hello& by) {
+        std::call_once(*told, [&] {
+          CAFKA_LOG_ERROR("{}. This node stops: with its state it could only form a second cluster of the same name",
+                          net::links::agree(said->get(), by, {}).error().detail);
+          failed();
+        });
+      });
   const auto& at = config->controller_listeners.front();
   if (auto listening = doors->listen(at.host, at.port); !listening)
     return tl::unexpected<error>(std::move(listening.error()));
@@ -334,8 +348,12 @@ std::unique_ptr<metadata_log> node::parts::open_metadata_log(error& why) {
   options.config.segment_ms = config->metadata_segment_ms;
   options.config.retention_ms = -1; // only a snapshot lets its segments go
   options.config.max_message_bytes = INT32_MAX;
-  if (const auto known = files.recovery_points().find(name); known != files.recovery_points().end())
-    options.recovery_point = known->second;
+  const auto known = [&name](const storage::offset_map& offsets) {
+    const auto found = offsets.find(name);
+    return found == offsets.end() ? std::int64_t{0} : found->second;
+  };
+  options.recovery_point = known(files.recovery_points());
+  options.log_start_offset = known(files.log_start_offsets());
   options.clean = files.clean_marker().has_value();
   options.now_ms = environment.time->wall_ms();
   options.report = [](std::string_view message) { CAFKA_LOG_INFO("{}", message); };
@@ -344,7 +362,8 @@ std::unique_ptr<metadata_log> node::parts::open_metadata_log(error& why) {
     why = std::move(log.error());
     return nullptr;
   }
-  marks_of_metadata->recovery_point = (*log)->log().flushed_end_offset();
+  marks_of_metadata->recovery_point = std::min(options.recovery_point, (*log)->log().log_end_offset());
+  marks_of_metadata->high_watermark = known(files.high_watermarks());
   marks_of_metadata->log_start_offset = (*log)->log().log_start_offset();
   return std::move(*log);
 }
@@ -507,6 +526,8 @@ void node::parts::end_actors() {
   end(former_handle);
   end(desk_handle);
   end(metadata_handle);
+  stopping->store(true, std::memory_order_relaxed);
+  end(snapshots_handle);
   end(broker_handle);
   for (auto& each : by_directory) {
     for (auto& opener : each.openers)

@@ -29,14 +29,14 @@ void add_version(CLI::App& app, action& chosen) {
   });
 }
 
-int parse_and_run(int argc, char** argv, const start_function& start) {
+int parse_and_run(int argc, char** argv, const server_functions& server) {
   CLI::App app{"cafka: a distributed append-only log with the Kafka data model", "cafka"};
   app.footer(footer);
   app.require_subcommand(1);
   app.set_version_flag("--version", "cafka " CAFKA_VERSION);
   app.get_formatter()->column_width(34);
   action chosen;
-  add_start(app, chosen, start);
+  add_start(app, chosen, server.start);
   add_topic(app, chosen);
   add_produce(app, chosen);
   add_consume(app, chosen);
@@ -44,7 +44,7 @@ int parse_and_run(int argc, char** argv, const start_function& start) {
   add_config(app, chosen);
   add_log(app, chosen);
   add_cluster(app, chosen);
-  add_quorum(app, chosen);
+  add_quorum(app, chosen, server.recover_quorum);
   add_perf(app, chosen);
   add_version(app, chosen);
   try {
@@ -68,10 +68,10 @@ int parse_and_run(int argc, char** argv, const start_function& start) {
 
 } // namespace
 
-int run(int argc, char** argv, const start_function& start) {
+int run(int argc, char** argv, const server_functions& server) {
   std::signal(SIGPIPE, SIG_IGN); // a closed pipe or socket is an error where it is written to, not the end of the process
   try {
-    const int code = parse_and_run(argc, argv, start);
+    const int code = parse_and_run(argc, argv, server);
     return std::fflush(stdout) == 0 || code != success ? code : static_cast<int>(broken_pipe);
   } catch (const std::exception& what) {
     return report(std::string{"unexpected: "} + what.what());

@@ -1,7 +1,8 @@
 // The command line of `cafka`: parses arguments, runs a subcommand, gives the process's exit code.
-// The server itself lives in a folder that this one may not use: main.cpp hands it in as a function.
+// The server itself lives in a folder that this one may not use: main.cpp hands it in as functions.
 #pragma once
 #include "base/config/node_config.hpp"
+#include "metadata/quorum_remains.hpp"
 
 #include <functional>
 
@@ -21,7 +22,15 @@ enum exit_code : int {
 // Runs a node until it is told to stop; the exit code. Logging is set up.
 using start_function = std::function<int(const node_config& config)>;
 
+// What a stopped node has of a quorum whose majority is lost; with `recover` it goes on alone from there.
+using recover_function = std::function<result<metadata::quorum_remains>(const node_config& config, bool recover)>;
+
+struct server_functions {
+  start_function start;
+  recover_function recover_quorum;
+};
+
 // Everything that `main` does. Never throws.
-int run(int argc, char** argv, const start_function& start);
+int run(int argc, char** argv, const server_functions& server);
 
 } // namespace cafka::cli

@@ -22,7 +22,8 @@ void add_config(CLI::App& app, action& chosen);
 void add_log(CLI::App& app, action& chosen);
 void add_cluster(CLI::App& app, action& chosen);
 void add_cluster_demo(CLI::App& group, action& chosen); // of `cafka cluster`
-void add_quorum(CLI::App& app, action& chosen);
+void add_quorum(CLI::App& app, action& chosen, const recover_function& recover);
+void add_quorum_recover(CLI::App& group, action& chosen, const recover_function& recover); // of `cafka quorum`
 void add_perf(CLI::App& app, action& chosen);
 
 struct connect_options {

@@ -24,9 +24,9 @@ int status(const options& given) {
 
 } // namespace
 
-void add_quorum(CLI::App& app, action& chosen) {
+void add_quorum(CLI::App& app, action& chosen, const recover_function& recover) {
   auto given = std::make_shared<options>();
-  auto* group = app.add_subcommand("quorum", "Show the quorum that keeps the cluster's metadata");
+  auto* group = app.add_subcommand("quorum", "Show the quorum that keeps the cluster's metadata, or recover it");
   group->require_subcommand(1);
   auto* command = group->add_subcommand("status", "Show the leader and the followers, and how far behind each is");
   command->footer(
@@ -36,6 +36,7 @@ void add_quorum(CLI::App& app, action& chosen) {
   given->connect.add_to(*command);
   command->add_flag("--json", given->json, "as JSON");
   command->callback([&chosen, given] { chosen = [given] { return status(*given); }; });
+  add_quorum_recover(*group, chosen, recover);
 }
 
 } // namespace cafka::cli

@@ -49,6 +49,11 @@ formation::effects formation::handle(const formation_report& heard) {
       return heard.confirmed || heard.formed->voters.contains(self_) ? adopt(*heard.formed) : effects{};
     if (own->cluster_id != heard.formed->cluster_id)
       return {{}, {}, problem(name + " belongs to cluster " + heard.formed->cluster_id + ", this node to " + own->cluster_id)};
+    if (own->recoveries != heard.formed->recoveries)
+      return {{},
+              {},
+              problem(name + " is of recovery " + std::to_string(heard.formed->recoveries) + " of the cluster, this node of " +
+                      std::to_string(own->recoveries) + ": restart it")};
     return heard_of_same(heard);
   }
   if (formed_)

@@ -17,7 +17,10 @@ namespace cafka::election {
 
 struct cluster_identity {
   std::string cluster_id;
-  voter_set voters; // with their directory ids, as they were at the beginning; the log says who votes later
+  voter_set voters; // with their directory ids, as they were at the beginning or after the last recovery
+  // How often a majority was lost for good and an operator went on with what was left. Who knows a smaller number is of a past that was given up: it
+  // gets no link, and stops when it is told.
+  std::int32_t recoveries = 0;
   bool operator==(const cluster_identity&) const = default;
 };
 

@@ -215,6 +215,29 @@ CAF_TEST(who comes back with an empty disk is told and votes no more) {
   CAF_CHECK(!three.is_voter());
 }
 
+CAF_TEST(after a recovery the survivor leads alone and empty nodes join it) {
+  const cluster_identity recovered{"c", voter_set{{{1, directory(1)}}}, 1};
+  formation survivor{{1, directory(1)}, {1, 2, 3}, recovered, "n1"};
+  survivor.start();
+  CAF_CHECK(survivor.report().confirmed); // it needs nobody
+  formation empty{{2, directory(22)}, {1, 2, 3}, {}, "n2"};
+  empty.start();
+  survivor.link_up(2);
+  empty.link_up(1);
+  CAF_CHECK(survivor.handle(empty.report()).tell == std::vector<node_id>{2});
+  const auto told = empty.handle(survivor.report());
+  CAF_CHECK(told.persist == recovered);
+  empty.persisted();
+  CAF_CHECK(*empty.formed() == recovered);
+  CAF_CHECK(!empty.is_voter());
+  // Of the past, over a link that was made while it was empty.
+  empty.link_up(3);
+  const auto past =
+      empty.handle({{3, directory(3)}, {1, 2, 3}, cluster_identity{"c", voter_set{{{1, directory(1)}, {3, directory(3)}}}, 0}, true});
+  CAF_CHECK(past.problem.find("recovery 0") != std::string::npos);
+  CAF_CHECK(*empty.formed() == recovered);
+}
+
 CAF_TEST(different configurations form nothing) {
   auto one = node(1);
   formation two{{2, directory(2)}, {1, 2}, {}, "new"};

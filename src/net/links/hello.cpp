@@ -44,6 +44,15 @@ result<std::int16_t> agree(const hello& own, const hello& other, std::optional<n
                                         " answered: mend controller.quorum.voters");
   if (!own.cluster_id.empty() && !other.cluster_id.empty() && other.cluster_id != own.cluster_id)
     return fail(errc::bad_argument, name + " belongs to cluster " + other.cluster_id + ", not to " + own.cluster_id);
+  if (is_superseded(own, other))
+    return fail(errc::bad_argument, "the quorum of cluster " + own.cluster_id + " was recovered without node " + std::to_string(own.id) +
+                                        ": " + name + " knows of recovery " + std::to_string(other.recoveries) + ", this node of " +
+                                        std::to_string(own.recoveries) +
+                                        ". What it has is of a past that was given up: see cafka quorum recover --help");
+  if (is_superseded(other, own))
+    return fail(errc::bad_argument, name + " is of a past of cluster " + own.cluster_id + " that was given up (recovery " +
+                                        std::to_string(other.recoveries) + ", now " + std::to_string(own.recoveries) +
+                                        "): move its data directories away and start it empty");
   const auto version = std::min(own.highest_version, other.highest_version);
   if (version < std::max(own.lowest_version, other.lowest_version))
     return fail(errc::bad_argument, name + " speaks wire versions " + std::to_string(other.lowest_version) + " to " +
@@ -51,6 +60,10 @@ result<std::int16_t> agree(const hello& own, const hello& other, std::optional<n
                                         std::to_string(own.lowest_version) + " to " + std::to_string(own.highest_version) +
                                         ": upgrade one step at a time");
   return version;
+}
+
+bool is_superseded(const hello& own, const hello& other) noexcept {
+  return !own.cluster_id.empty() && own.cluster_id == other.cluster_id && own.recoveries < other.recoveries;
 }
 
 result<std::int16_t> agree_with_dialler(const hello& own, const hello& dialler) {

@@ -27,6 +27,7 @@ struct hello {
   uuid incarnation_id; // of this start of the process
   std::string cluster_id; // empty: its directories are new and belong to none yet
   std::string refusal; // of an answer: why there will be no link; the rest is true all the same
+  std::int32_t recoveries = 0; // of the cluster's quorum, after the loss of a majority, that this node knows of
   codec::tagged_fields unknown_tagged_fields; // what later builds add
   static constexpr codec::message_info info{.name = "Hello", .api_key = -1, .valid = {0, 0}, .flexible = {0}};
   static constexpr void describe(auto& v) {
@@ -37,6 +38,7 @@ struct hello {
     v.field("IncarnationId", &hello::incarnation_id, codec::since(0));
     v.field("ClusterId", &hello::cluster_id, codec::since(0));
     v.field("Refusal", &hello::refusal, codec::since(0));
+    v.field("Recoveries", &hello::recoveries, codec::since(0).tag(0));
   }
   bool operator==(const hello&) const = default;
 };
@@ -48,6 +50,8 @@ result<hello> parse_body(byte_span body);
 
 // The version both speak. bad_argument, with the reason for both nodes' logs: there can be no link between them. `expected`: whom the dialler wanted.
 result<std::int16_t> agree(const hello& own, const hello& other, std::optional<node_id> expected);
+// Of one cluster, but of a past of it that was given up: its quorum was recovered without what `own` has.
+bool is_superseded(const hello& own, const hello& other) noexcept;
 // The acceptor's side as well: of two nodes the one with the higher id dials, so that a pair has one link.
 result<std::int16_t> agree_with_dialler(const hello& own, const hello& dialler);
 

@@ -6,13 +6,14 @@ namespace cafka::net::links {
 using boost::asio::ip::tcp;
 
 link_dialler::link_dialler(event_loop& loop, const link_limits& limits, target to, own_hello own, link_opened opened,
-                           std::function<void()> refused)
+                           std::function<void()> refused, superseded outdated)
     : loop_(loop),
       limits_(limits),
       to_(std::move(to)),
       own_(std::move(own)),
       opened_(std::move(opened)),
       refused_(std::move(refused)),
+      outdated_(std::move(outdated)),
       resolver_(loop.io()) {}
 
 link_dialler::~link_dialler() = default;
@@ -60,6 +61,8 @@ void link_dialler::greet() {
 void link_dialler::answered(const result<hello>& said) {
   if (!said)
     return failed(said.error());
+  if (outdated_ && is_superseded(own_(), *said))
+    outdated_(*said);
   if (!said->refusal.empty())
     return failed({errc::bad_argument, "it refused the link: " + said->refusal});
   const auto version = agree(own_(), *said, to_.id);

@@ -8,11 +8,12 @@ namespace {
 constexpr int backlog = 64;
 }
 
-link_door::link_door(event_loop& loop, const link_limits& limits, own_hello own, link_opened opened)
+link_door::link_door(event_loop& loop, const link_limits& limits, own_hello own, link_opened opened, superseded outdated)
     : loop_(loop),
       limits_(limits),
       own_(std::move(own)),
       opened_(std::move(opened)),
+      outdated_(std::move(outdated)),
       log_(loop.time()),
       listener_({&loop}, [this](tcp::socket socket, std::size_t, std::size_t) { return accepted(std::move(socket)); }) {}
 
@@ -48,6 +49,8 @@ void link_door::answer(const std::shared_ptr<greeting>& to, const std::string& f
   if (!said)
     return forget(said.error().detail);
   auto own = own_();
+  if (outdated_ && is_superseded(own, *said))
+    outdated_(*said);
   const auto version = agree_with_dialler(own, *said);
   if (!version)
     own.refusal = version.error().detail;

@@ -30,10 +30,11 @@ struct new_link {
 };
 using link_opened = std::function<void(new_link)>;
 using own_hello = std::function<hello()>; // asked each time: the cluster id may become known meanwhile
+using superseded = std::function<void(const hello& by)>; // this node is of a past that its cluster has given up
 
 class link_door {
 public:
-  link_door(event_loop& loop, const link_limits& limits, own_hello own, link_opened opened);
+  link_door(event_loop& loop, const link_limits& limits, own_hello own, link_opened opened, superseded outdated = {});
   ~link_door();
   result<bound_endpoint> listen(const std::string& host, std::uint16_t port);
   void start() { listener_.start(); }
@@ -47,6 +48,7 @@ private:
   link_limits limits_;
   own_hello own_;
   link_opened opened_;
+  superseded outdated_;
   peer_log log_;
   std::set<std::shared_ptr<greeting>> strangers_;
   listener listener_;
@@ -61,7 +63,8 @@ public:
     std::uint16_t port = 0;
   };
   // `refused`: nobody listens there, a sign that the process is gone. Told at every such dial.
-  link_dialler(event_loop& loop, const link_limits& limits, target to, own_hello own, link_opened opened, std::function<void()> refused);
+  link_dialler(event_loop& loop, const link_limits& limits, target to, own_hello own, link_opened opened, std::function<void()> refused,
+               superseded outdated = {});
   ~link_dialler();
   // At once, unless it is dialling already: at the start, and when the link it made is gone.
   void dial();
@@ -79,6 +82,7 @@ private:
   own_hello own_;
   link_opened opened_;
   std::function<void()> refused_;
+  superseded outdated_;
   boost::asio::ip::tcp::resolver resolver_;
   std::shared_ptr<greeting> current_;
   deadline_queue::handle retry_;

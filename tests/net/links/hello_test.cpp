@@ -68,6 +68,23 @@ CAF_TEST(a node of no cluster yet may join any) {
   CAF_CHECK(says(agree(node(1, "here"), node(2, "there"), {}), "cluster there, not to here"));
 }
 
+CAF_TEST(a past that was given up gets no link) {
+  auto recovered = node(1), stale = node(2);
+  recovered.recoveries = 1;
+  CAF_CHECK(is_superseded(stale, recovered));
+  CAF_CHECK(!is_superseded(recovered, stale));
+  CAF_CHECK(says(agree(stale, recovered, {}), "was recovered without node 2"));
+  CAF_CHECK(says(agree(recovered, stale, {}), "start it empty"));
+  stale.recoveries = 1;
+  CAF_CHECK(agree(stale, recovered, {}).has_value());
+  const auto empty = node(3, "");
+  CAF_CHECK(!is_superseded(empty, recovered));
+  CAF_CHECK(agree(recovered, empty, {}).has_value());
+  CAF_CHECK(!is_superseded(node(3, "another"), recovered));
+  const auto bytes = to_bytes(recovered);
+  CAF_CHECK_EQUAL(parse_body(byte_span{bytes}.subspan(hello_prefix_bytes))->recoveries, 1);
+}
+
 CAF_TEST(one id is one node and the one that was expected) {
   auto twin = node(1);
   twin.incarnation_id = {9, 9};
