@@ -186,7 +186,8 @@ struct fixture : test_coordinator_fixture<> {
   }
   std::vector<election::log_position> snapshots_of(node_id id) {
     std::vector<election::log_position> found;
-    for (const auto& entry : *nodes[id].disk.list("/data/__cluster_metadata-0"))
+    const auto entries = nodes[id].disk.list("/data/__cluster_metadata-0");
+    for (const auto& entry : *entries)
       if (const auto position = parse_snapshot_name(entry.name))
         found.push_back(*position);
     return found;
