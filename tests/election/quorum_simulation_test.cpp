@@ -3,12 +3,32 @@
 
 #include "election/simulated_quorum.hpp"
 #include "support/seed_range.hpp"
+#include "support/shrink.hpp"
+
+#include <iostream>
 
 using namespace cafka;
-using cafka::test::quorum_faults;
-using cafka::test::simulated_quorum;
+using namespace cafka::test;
 
 namespace {
+
+constexpr std::int64_t heals_within_ms = 120'000;
+constexpr quorum_faults every_kind{.drop_percent = 3, .duplicate_percent = 5, .crash_per_mille = 5, .cuts = true, .snapshots = true};
+
+run_outcome run(const reproduction& what, const quorum_faults& faults) {
+  simulated_quorum quorum{what.size, what.seed, faults, what.only};
+  if (quorum.run(what.events))
+    quorum.heals(heals_within_ms);
+  return {quorum.broken(), std::min(what.events, quorum.events()), quorum.events(), quorum.happened()};
+}
+
+std::vector<std::string> trace(const reproduction& what, const quorum_faults& faults) {
+  simulated_quorum quorum{what.size, what.seed, faults, what.only, true};
+  if (quorum.run(what.events))
+    quorum.heals(heals_within_ms);
+  const auto& all = quorum.trace();
+  return {all.size() > 100 ? all.end() - 60 : all.begin(), all.end()};
+}
 
 struct totals {
   std::size_t committed = 0, elections = 0, crashes = 0, snapshots_loaded = 0;
@@ -20,7 +40,11 @@ totals simulate(std::size_t voters, std::uint64_t first_seed, std::uint64_t seed
   for (auto seed = first_seed; seed < first_seed + seeds; ++seed) {
     simulated_quorum quorum{voters, seed, faults};
     const auto began_ms = quorum.now_ms();
-    if (!quorum.run(events) || !quorum.heals(120'000)) {
+    if (!quorum.run(events) || !quorum.heals(heals_within_ms)) {
+      std::cout << shrink_and_keep(
+          {"quorum", seed, voters, events, {}}, quorum.broken(), [&](const reproduction& what) { return run(what, faults); },
+          [&](const reproduction& what) { return trace(what, faults); },
+          "build/release/tests/election_test -s quorum_simulation -t regressions");
       CAF_FAIL(voters << " voters, seed " << seed << ": " << quorum.broken());
       break;
     }
@@ -53,11 +77,24 @@ CAF_TEST(lost doubled and late messages) {
 }
 
 CAF_TEST(crashes and power cuts at every place) {
-  const quorum_faults faults{.drop_percent = 3, .duplicate_percent = 5, .crash_per_mille = 5, .cuts = true, .snapshots = true};
-  const auto range = cafka::test::seeds_or(700);
+  const auto range = seeds_or(700);
   for (const std::size_t voters : {1, 3, 5}) {
-    const auto sum = simulate(voters, range.first, range.count(), 5'000, faults);
+    const auto sum = simulate(voters, range.first, range.count(), 5'000, every_kind);
     CAF_CHECK(sum.committed > 0);
     CAF_CHECK(voters == 1 || sum.snapshots_loaded > 0);
+  }
+}
+
+// What once failed: tests/simulation/regressions/*.txt.
+CAF_TEST(regressions) {
+  const auto kept = kept_reproductions("quorum");
+  CAF_CHECK(!kept.empty());
+  for (const auto& [name, what] : kept) {
+    const auto outcome = run(what, every_kind);
+    if (!outcome.broken.empty()) {
+      for (const auto& line : trace(what, every_kind))
+        std::cout << "  " << line << '\n';
+      CAF_FAIL("regressions/" << name << ": " << outcome.broken);
+    }
   }
 }

@@ -1,15 +1,29 @@
 #include "election/simulated_quorum.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace cafka::test {
 
 using namespace election;
 
-simulated_quorum::simulated_quorum(std::size_t voters, std::uint64_t seed, quorum_faults faults)
-    : voters_(voters), random_(seed), faults_(faults) {
+namespace {
+constexpr std::size_t trace_limit = 400;
+
+std::string kind_of(const message& content) {
+  static constexpr std::array names = {"vote request",      "vote response", "begin epoch request", "begin epoch response",
+                                       "end epoch request", "fetch request", "fetch response"};
+  return names[content.index()];
+}
+} // namespace
+
+simulated_quorum::simulated_quorum(std::size_t voters, std::uint64_t seed, quorum_faults faults,
+                                   const std::optional<std::vector<decision>>& only, bool with_trace)
+    : voters_(voters), with_trace_(with_trace), dice_(seed, only), faults_(faults) {
+  std::vector<replica_key> keys;
   for (node_id id = 1; id <= static_cast<node_id>(voters); ++id)
-    nodes_[id].key = {id, uuid::random(random_)};
+    keys.push_back(nodes_[id].key = {id, uuid::random(random_)});
+  voter_set_ = voter_set{keys};
   for (auto& [id, one] : nodes_)
     start(one);
 }
@@ -17,6 +31,16 @@ simulated_quorum::simulated_quorum(std::size_t voters, std::uint64_t seed, quoru
 void simulated_quorum::fail(const std::string& invariant, const std::string& why) {
   if (broken_.empty())
     broken_ = invariant + ": " + why + " at " + std::to_string(now_ms_) + " ms";
+}
+
+std::string simulated_quorum::name_of(const log_entry& entry) const {
+  return entry.value == 0 ? "leader change" : std::to_string(entry.value);
+}
+
+void simulated_quorum::note(const std::string& text) {
+  if (trace_.size() >= trace_limit)
+    trace_.erase(trace_.begin(), trace_.begin() + trace_limit / 2);
+  trace_.push_back(std::to_string(now_ms_) + ' ' + text);
 }
 
 std::string simulated_quorum::describe(const node& of) const {
@@ -30,10 +54,7 @@ std::string simulated_quorum::describe(const node& of) const {
 void simulated_quorum::start(node& one) {
   quorum_config config;
   config.self = one.key;
-  std::vector<replica_key> voters;
-  for (const auto& [id, other] : nodes_)
-    voters.push_back(other.key);
-  config.voters = voter_set{voters};
+  config.voters = voter_set_;
   const auto summarise = [&one] {
     log_summary summary{one.log_start, one.log_end(), {}, one.snapshot};
     for (auto offset = one.log_start; offset < one.log_end(); ++offset)
@@ -59,7 +80,8 @@ void simulated_quorum::crash(node& victim) {
   if (!victim.core)
     return;
   ++crashes_;
-  trace_.push_back(std::to_string(now_ms_) + " crash of " + describe(victim));
+  if (with_trace_)
+    note("crash of " + describe(victim));
   victim.core.reset();
   if (faults_.power_loss) {
     const auto unsynced = static_cast<std::uint64_t>(victim.log_end() - victim.flushed_end);
@@ -69,7 +91,7 @@ void simulated_quorum::crash(node& victim) {
 }
 
 bool simulated_quorum::dies_here(node& one) {
-  if (faults_.crash_per_mille == 0 || !random_.chance(faults_.crash_per_mille, 1'000))
+  if (!dice_.happens("crash_here", faults_.crash_per_mille, 1'000))
     return false;
   crash(one);
   return true;
@@ -90,21 +112,36 @@ void simulated_quorum::send(node& from, const outgoing& message) {
   note_vote(from, message);
   event one{.what = event::deliver, .to = message.to, .from = from.key.id, .content = message.content};
   if (const auto* answer = std::get_if<fetch_response>(&message.content); answer && answer->has_records) {
-    const auto most = 1 + static_cast<std::int64_t>(random_.below(5));
+    const auto most = static_cast<std::int64_t>(records_per_answer());
     for (auto offset = answer->fetch_offset; offset < std::min(from.log_end(), answer->fetch_offset + most); ++offset)
       one.entries.push_back(from.at(offset));
   }
   if (auto* answer = std::get_if<snapshot_response>(&one.content); answer && answer->accepted && answer->snapshot == from.snapshot)
     answer->size_bytes = from.snapshot_bytes;
-  if (cut_.contains({from.key.id, message.to}) || random_.chance(faults_.drop_percent, 100))
+  if (cut_.contains({from.key.id, message.to}))
     return;
-  const auto copies = random_.chance(faults_.duplicate_percent, 100) ? 2 : 1;
-  for (int i = 0; i < copies; ++i)
-    at(now_ms_ + 1 + static_cast<std::int64_t>(random_.below(random_.chance(1, 20) ? 2'000 : 20)), one);
+  auto describe_message = [&] {
+    return kind_of(message.content) + " of " + std::to_string(from.key.id) + " to " + std::to_string(message.to);
+  };
+  if (dice_.happens("drop", faults_.drop_percent, 100)) {
+    if (with_trace_)
+      note("lost: " + describe_message());
+    return;
+  }
+  const auto copies = dice_.happens("double", faults_.duplicate_percent, 100) ? 2 : 1;
+  for (int i = 0; i < copies; ++i) {
+    const bool late = dice_.happens("late", faults_.late_percent, 100);
+    const auto arrives_ms = now_ms_ + 1 + static_cast<std::int64_t>(random_.below(late ? 2'000 : 20));
+    if (late && with_trace_)
+      note("late: " + describe_message() + ", arrives at " + std::to_string(arrives_ms));
+    at(arrives_ms, one);
+  }
 }
 
 void simulated_quorum::append(node& to, log_entry entry) {
   const auto base = to.log_end();
+  if (with_trace_)
+    note(std::to_string(to.key.id) + " appends " + name_of(entry));
   to.log.push_back(entry);
   carry_out(to, to.core->appended(base, base + 1, entry.leader_epoch, now_ms_));
 }
@@ -125,6 +162,8 @@ void simulated_quorum::carry_out(node& of, effects out) {
       return;
   }
   if (out.truncate_to) {
+    if (with_trace_)
+      note(std::to_string(of.key.id) + " truncates to " + std::to_string(*out.truncate_to));
     if (*out.truncate_to < of.log_start)
       fail("truncation within the log", describe(of));
     of.log.resize(static_cast<std::size_t>(*out.truncate_to - of.log_start));
@@ -145,6 +184,8 @@ void simulated_quorum::carry_out(node& of, effects out) {
        {.what = event::snapshot_checked, .to = of.key.id, .incarnation = of.incarnation, .snapshot = *out.load_snapshot});
   }
   if (out.became_leader) {
+    if (with_trace_)
+      note(std::to_string(of.key.id) + " leads in epoch " + std::to_string(of.core->epoch()));
     const auto [leader, first] = leader_of_epoch_.emplace(of.core->epoch(), of.key.id);
     if (!first)
       fail("one leader per epoch", describe(of) + " and " + std::to_string(leader->second));
@@ -162,6 +203,8 @@ void simulated_quorum::carry_out(node& of, effects out) {
     send(of, message);
   if (out.high_watermark)
     check_commit(of, *out.high_watermark);
+  if (out.ready_to_serve && with_trace_)
+    note(std::to_string(of.key.id) + " serves in epoch " + std::to_string(of.core->epoch()));
   check(of);
 }
 
@@ -170,6 +213,8 @@ void simulated_quorum::check_commit(node& of, std::int64_t high_watermark) {
   if (high_watermark <= of.seen_high_watermark)
     fail("the high watermark never goes back", describe(of));
   of.seen_high_watermark = high_watermark;
+  if (with_trace_)
+    note("high watermark " + std::to_string(high_watermark) + " at " + std::to_string(of.key.id));
   if (high_watermark > of.log_end())
     return fail("the high watermark is within the log", describe(of));
   for (auto offset = of.log_start; offset < high_watermark; ++offset) {
@@ -288,30 +333,44 @@ void simulated_quorum::random_append() {
     }
 }
 
-void simulated_quorum::random_fault() {
+void simulated_quorum::random_cut() {
   auto any = [&] { return static_cast<node_id>(1 + random_.below(voters_)); };
-  if (faults_.cuts && random_.chance(1, 3)) {
-    const auto from = any(), to = any();
-    if (random_.chance(1, 2))
-      cut_.clear();
-    else if (random_.chance(1, 3)) // all that it says, or all that it hears
-      for (const auto& [id, other] : nodes_)
-        cut_.emplace(from, id);
-    else
-      cut_.emplace(from, to);
+  const auto from = any(), to = any();
+  if (random_.chance(1, 3)) { // all that it says
+    for (const auto& [id, other] : nodes_)
+      cut_.emplace(from, id);
+    note("cut: all that " + std::to_string(from) + " says");
+  } else {
+    cut_.emplace(from, to);
+    note("cut: from " + std::to_string(from) + " to " + std::to_string(to));
   }
-  auto& one = nodes_.at(any());
-  if (faults_.crash_per_mille > 0 && random_.chance(1, 30))
-    crash(one);
-  else if (one.core && random_.chance(1, 20))
-    carry_out(one, one.core->resign(now_ms_));
-  else if (one.core && faults_.snapshots && random_.chance(1, 3))
-    take_snapshot(one);
-  else if (one.core && random_.chance(1, 10)) // a hint need not be true
-    carry_out(one, one.core->peer_unreachable(any(), now_ms_));
+}
+
+void simulated_quorum::random_fault() {
+  auto any = [&]() -> node& { return nodes_.at(static_cast<node_id>(1 + random_.below(voters_))); };
+  if (dice_.happens("cut", faults_.cuts ? 70 : 0))
+    random_cut();
+  if (dice_.happens("mend", faults_.cuts ? 70 : 0)) {
+    note("all cuts mended");
+    cut_.clear();
+  }
+  if (dice_.happens("crash", faults_.crash_per_mille > 0 ? 13 : 0))
+    crash(any());
+  if (dice_.happens("resign", 20))
+    if (auto& one = any(); one.core) {
+      note(describe(one) + " is asked to resign");
+      carry_out(one, one.core->resign(now_ms_));
+    }
+  if (dice_.happens("snapshot", faults_.snapshots ? 120 : 0))
+    if (auto& one = any(); one.core)
+      take_snapshot(one);
+  if (dice_.happens("hint", 30)) // need not be true
+    if (auto &one = any(), &other = any(); one.core)
+      carry_out(one, one.core->peer_unreachable(other.key.id, now_ms_));
 }
 
 void simulated_quorum::step() {
+  dice_.next_step();
   auto next_ms = now_ms_ + 50;
   node* due = nullptr;
   for (auto& [id, one] : nodes_)
@@ -332,10 +391,9 @@ void simulated_quorum::step() {
 bool simulated_quorum::run(std::size_t count) {
   for (std::size_t i = 0; i < count && broken_.empty(); ++i) {
     step();
-    if (random_.chance(1, 10))
+    if (dice_.happens("append", 1'000))
       random_append();
-    if (random_.chance(1, 25))
-      random_fault();
+    random_fault();
   }
   return broken_.empty();
 }

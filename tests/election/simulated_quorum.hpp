@@ -1,8 +1,10 @@
 // Quorum cores on a simulated network and simulated disks, on one thread, from one seed. Messages are delayed, reordered, dropped and
 // doubled, links are cut, processes crash between any two effects, and a power cut loses what was not synced. After every step the
-// named invariants are checked; broken() tells the first that did not hold.
+// named invariants are checked; broken() tells the first that did not hold. Each fault, append and snapshot is a decision of
+// support/simulation_dice.hpp: some of them can be left out.
 #pragma once
 #include "election/quorum.hpp"
+#include "support/simulation_dice.hpp"
 
 #include <map>
 #include <memory>
@@ -13,6 +15,7 @@ namespace cafka::test {
 struct quorum_faults {
   std::uint32_t drop_percent = 0;
   std::uint32_t duplicate_percent = 0;
+  std::uint32_t late_percent = 5;
   std::uint32_t crash_per_mille = 0; // at each place where a process can stop
   bool power_loss = true;            // a crash loses what is not synced
   bool cuts = false;                 // links are cut and healed at random
@@ -27,7 +30,12 @@ struct log_entry {
 
 class simulated_quorum {
 public:
-  simulated_quorum(std::size_t voters, std::uint64_t seed, quorum_faults faults);
+  // `only`: which of the faults, appends and snapshots may happen; nothing: whatever the seed says.
+  simulated_quorum(std::size_t voters, std::uint64_t seed, quorum_faults faults, const std::optional<std::vector<decision>>& only = {},
+                   bool with_trace = false);
+  virtual ~simulated_quorum() = default;
+  simulated_quorum(const simulated_quorum&) = delete;
+  simulated_quorum& operator=(const simulated_quorum&) = delete;
 
   // `count` events: timers, deliveries, syncs, appends, faults. False once an invariant is broken.
   bool run(std::size_t count);
@@ -41,8 +49,10 @@ public:
   [[nodiscard]] std::size_t snapshots_loaded() const noexcept { return snapshots_loaded_; }
   [[nodiscard]] std::int64_t now_ms() const noexcept { return now_ms_; }
   [[nodiscard]] const std::vector<std::string>& trace() const noexcept { return trace_; }
+  [[nodiscard]] const std::vector<decision>& happened() const noexcept { return dice_.happened(); }
+  [[nodiscard]] std::uint64_t events() const noexcept { return dice_.step(); }
 
-private:
+protected: // for tests/scenarios, which says itself what happens and when
   struct node {
     election::replica_key key;
     // On disk.
@@ -88,17 +98,24 @@ private:
   void start(node& one);
   bool dies_here(node& one);
   void random_fault();
+  void random_cut();
   void random_append();
   void take_snapshot(node& of);
-  void at(std::int64_t when_ms, event one) { events_.emplace(when_ms, std::move(one)); }
-  void check(node& of);
+  virtual void at(std::int64_t when_ms, event one) { events_.emplace(when_ms, std::move(one)); }
+  virtual void check(node& of);
   void check_commit(node& of, std::int64_t high_watermark);
-  void note_vote(const node& voter, const election::outgoing& message);
-  void fail(const std::string& invariant, const std::string& why);
+  virtual void note_vote(const node& voter, const election::outgoing& message);
+  virtual void fail(const std::string& invariant, const std::string& why);
+  virtual void note(const std::string& text);
+  [[nodiscard]] virtual std::size_t records_per_answer() { return 1 + random_.below(5); }
+  [[nodiscard]] virtual std::string name_of(const log_entry& entry) const;
   [[nodiscard]] std::string describe(const node& of) const;
 
   std::size_t voters_;
-  prng random_;
+  election::voter_set voter_set_;
+  bool with_trace_;
+  simulation_dice dice_;
+  prng& random_ = dice_.random();
   quorum_faults faults_;
   std::int64_t now_ms_ = 1'000'000;
   std::map<node_id, node> nodes_;
@@ -110,7 +127,7 @@ private:
   std::uint64_t next_value_ = 1;
   std::size_t crashes_ = 0, snapshots_loaded_ = 0;
   std::string broken_;
-  std::vector<std::string> trace_; // the last steps, for people
+  std::vector<std::string> trace_; // the last steps, for people; only with_trace_
 };
 
 } // namespace cafka::test

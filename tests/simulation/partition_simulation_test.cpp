@@ -4,38 +4,46 @@
 
 #include "simulation/simulated_partition.hpp"
 #include "support/seed_range.hpp"
+#include "support/shrink.hpp"
 
 #include <chrono>
 #include <iostream>
 
 using namespace cafka;
-using cafka::test::simulated_partition;
-using cafka::test::simulation_totals;
+using namespace cafka::test;
 
 namespace {
 
 constexpr std::size_t events_per_seed = 5'000;
 constexpr std::int64_t heals_within_ms = 60'000;
 
-void print_trace(std::uint64_t seed) {
-  simulated_partition again{seed, true};
-  if (again.run(events_per_seed))
-    again.heals(heals_within_ms);
-  const auto& trace = again.trace();
-  for (auto i = trace.size() > 60 ? trace.size() - 60 : 0; i < trace.size(); ++i)
-    std::cout << "  " << trace[i] << '\n';
+run_outcome run(const reproduction& what) {
+  simulated_partition cluster{what.seed, false, what.only};
+  if (cluster.run(what.events))
+    cluster.heals(heals_within_ms);
+  return {cluster.broken(), std::min<std::uint64_t>(what.events, cluster.totals().events), cluster.totals().events, cluster.happened()};
+}
+
+// All of a short one, the end of a long one.
+std::vector<std::string> trace(const reproduction& what) {
+  simulated_partition cluster{what.seed, true, what.only};
+  if (cluster.run(what.events))
+    cluster.heals(heals_within_ms);
+  const auto& all = cluster.trace();
+  return {all.size() > 200 ? all.end() - 60 : all.begin(), all.end()};
 }
 
 } // namespace
 
 CAF_TEST(faults of every kind) {
-  const auto range = cafka::test::seeds_or(2'000);
+  const auto range = seeds_or(2'000);
   simulation_totals sum;
   const auto began = std::chrono::steady_clock::now();
   for (auto seed = range.first; seed <= range.last; ++seed) {
     simulated_partition cluster{seed};
     if (!cluster.run(events_per_seed) || !cluster.heals(heals_within_ms)) {
-      print_trace(seed);
+      std::cout << shrink_and_keep({"partition", seed, 0, events_per_seed, {}}, cluster.broken(), run, trace,
+                                   "build/release/tests/simulation_test -s partition_simulation -t regressions");
       CAF_FAIL("seed " << seed << ": " << cluster.broken());
       break;
     }
@@ -68,6 +76,20 @@ CAF_TEST(faults of every kind) {
   CAF_CHECK(sum.truncations > 0);
   if (range.count() > 100)
     CAF_CHECK(sum.moves > 0);
+}
+
+// What once failed: regressions/*.txt.
+CAF_TEST(regressions) {
+  const auto kept = kept_reproductions("partition");
+  CAF_CHECK(!kept.empty());
+  for (const auto& [name, what] : kept) {
+    const auto outcome = run(what);
+    if (!outcome.broken.empty()) {
+      for (const auto& line : trace(what))
+        std::cout << "  " << line << '\n';
+      CAF_FAIL("regressions/" << name << ": " << outcome.broken);
+    }
+  }
 }
 
 // Without a fault nobody leaves the ISR, however busy its disk: what is one flush behind keeps up.

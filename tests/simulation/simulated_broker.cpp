@@ -11,7 +11,23 @@ namespace {
 constexpr std::int64_t beat_ms = 400;
 constexpr std::int64_t alter_timeout_ms = 700;
 constexpr std::int64_t write_timeout_ms = 4'000;
+
+std::string verdict(const replica_fetch_answer& answer) {
+  if (answer.response.code != errc::none)
+    return std::string{to_string(answer.response.code)};
+  if (answer.response.diverging)
+    return "parts in epoch " + std::to_string(answer.response.diverging->leader_epoch) + ", which ends at " +
+           std::to_string(answer.response.diverging->end_offset);
+  return "nothing new, waits";
+}
 } // namespace
+
+std::string simulated_partition::names(const event& records) const {
+  std::string text;
+  for (std::size_t i = 0; i < records.count; ++i)
+    text += (i > 0 ? " " : "") + name_of(records.records[i].value);
+  return text;
+}
 
 // A process begins. It serves once the metadata shows its own registration.
 void simulated_partition::start(node& of) {
@@ -28,7 +44,8 @@ void simulated_partition::start(node& of) {
   of.failed = of.moved = false;
   of.alter_id = 0;
   of.next_beat_ms = now_ms_;
-  note("start of ", describe(of));
+  if (with_trace_)
+    note("start of ", describe(of));
   at(now_ms_ + delay(), {.what = event::metadata, .to = of.id, .incarnation = of.incarnation});
 }
 
@@ -95,7 +112,7 @@ void simulated_partition::perform_at_broker(node& of, event& one) {
   case event::registered:
     if (same_process && of.broker_epoch < 0) {
       of.broker_epoch = one.offset;
-      note(std::to_string(of.id), " is registered with broker epoch ", of.broker_epoch);
+      note(std::to_string(of.id), " is registered");
       of.next_beat_ms = now_ms_ + 1;
       obey(of, of.known);
     }
@@ -118,6 +135,7 @@ void simulated_partition::obey(node& of, std::size_t batch) {
   const leadership as{partition.leader_epoch, partition.partition_epoch, partition.replicas, partition.isr};
   auto& leader = *of.leader;
   if (leader.leads() && (partition.leader != of.id || partition.leader_epoch != leader.leader_epoch())) {
+    note(std::to_string(of.id), " leads no more");
     released_.clear();
     leader.resign(released_);
     finish(of, released_);
@@ -137,7 +155,7 @@ void simulated_partition::obey(node& of, std::size_t batch) {
       if (!of.failed)
         of.log.begin_leader_epoch(as.leader_epoch);
       leader.become_leader(as, of.log.end(), of.log.flushed_end(), of.high_watermark, now_ms_);
-      note(std::to_string(of.id), " leads ", describe(of));
+      note(std::to_string(of.id), " leads in epoch ", std::int64_t{as.leader_epoch}, " from ", of.log.end());
       check_new_leader(of);
     }
     request_flush(of);
@@ -145,13 +163,17 @@ void simulated_partition::obey(node& of, std::size_t batch) {
   } else if (partition.leader == no_node || of.failed) {
     of.follower->stop();
   } else {
-    carry_out(of,
-              of.follower->follow({partition.leader, partition.leader_epoch, of.broker_epoch}, of.log.view(), of.high_watermark, now_ms_),
-              nullptr);
+    const auto effects =
+        of.follower->follow({partition.leader, partition.leader_epoch, of.broker_epoch}, of.log.view(), of.high_watermark, now_ms_);
+    if (effects.fetch)
+      note(std::to_string(of.id), " follows ", std::to_string(partition.leader), " in epoch ", std::int64_t{partition.leader_epoch});
+    carry_out(of, effects, nullptr);
   }
 }
 
 void simulated_partition::carry_out(node& of, const follower_effects& effects, const event* records) {
+  if (effects.lost)
+    note(std::to_string(of.id), " loses ", effects.lost->from, " to ", effects.lost->to, ", which were committed");
   if (effects.lost)
     fail("R1 what was committed is in the log of every later leader", describe(of) + " is told to cut to " +
                                                                           std::to_string(effects.lost->from) + ", committed up to " +
@@ -178,12 +200,16 @@ void simulated_partition::carry_out(node& of, const follower_effects& effects, c
     carry_out(of, of.follower->repaired(of.log.view(), now_ms_), nullptr);
   }
   if (effects.append) {
+    if (with_trace_)
+      note(std::to_string(of.id), " appends ", names(*records));
     for (std::size_t i = 0; i < records->count; ++i) {
       const auto& appended = of.log.append(records->records[i].leader_epoch, records->records[i].value);
       check_record(of, appended, of.log.end() - 1);
     }
     carry_out(of, of.follower->appended(of.log.view(), now_ms_), nullptr);
   }
+  if (effects.log_start_offset && with_trace_)
+    note(std::to_string(of.id), "'s log starts at ", *effects.log_start_offset);
   if (effects.log_start_offset)
     of.log.advance_start(*effects.log_start_offset);
   if (effects.flush)
@@ -199,8 +225,9 @@ void simulated_partition::request_flush(node& of) {
   if (durability_ != durability_mode::fsync || of.failed || of.flushing || of.log.flushed_end() >= of.log.end())
     return;
   of.flushing = true;
-  const auto takes = chance(chances_.stall) ? 50 + static_cast<std::int64_t>(random_.below(3'000))
-                                            : 1 + static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(chances_.flush_ms)));
+  const auto takes = happens("stall", chances_.stall)
+                         ? 50 + static_cast<std::int64_t>(random_.below(3'000))
+                         : 1 + static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(chances_.flush_ms)));
   at(now_ms_ + takes, {.what = event::flush_done, .to = of.id, .incarnation = of.incarnation, .id = of.log.cuts(), .offset = of.log.end()});
 }
 
@@ -223,6 +250,8 @@ void simulated_partition::on_flush_done(node& of, const event& one) {
 void simulated_partition::on_fetch(node& of, event& one) {
   auto answer = answer_replica_fetch(*of.leader, of.log.view(), one.from, one.request, now_ms_);
   const bool placed = answer.response.code == errc::none && !answer.response.diverging;
+  if (with_trace_ && (!placed || answer.may_park))
+    note(std::to_string(of.id), " to ", std::to_string(one.from), ": ", verdict(answer));
   if (placed)
     check_placed(of, one);
   if (one.what == event::fetch) {
@@ -239,7 +268,7 @@ void simulated_partition::on_fetch(node& of, event& one) {
 void simulated_partition::answer_fetch(node& of, node_id to, const replica_fetch_response& response) {
   event one{.what = event::fetch_answer, .to = to, .from = of.id, .response = response};
   if (response.has_records) {
-    const auto most = 1 + static_cast<std::int64_t>(random_.below(one.records.size()));
+    const auto most = static_cast<std::int64_t>(records_per_answer());
     for (auto offset = response.fetch_offset; offset < std::min(of.log.end(), response.fetch_offset + most); ++offset)
       one.records[one.count++] = of.log.at(offset);
   }
@@ -253,11 +282,15 @@ void simulated_partition::on_fetch_answer(node& of, event& one) {
 void simulated_partition::on_write(node& of, event& one) {
   auto& leader = *of.leader;
   const bool acks_all = one.flag;
-  if (leader.check_produce(-1, acks_all) != errc::none || of.failed) {
+  if (const auto code = leader.check_produce(-1, acks_all); code != errc::none || of.failed) {
+    if (with_trace_)
+      note(std::to_string(of.id), " refuses ", name_of(one.id), ": ", std::string{to_string(code)});
     ++totals_.refused;
     return;
   }
   const auto offset = of.log.end();
+  if (with_trace_)
+    note(std::to_string(of.id), " writes ", name_of(one.id), " at ", offset);
   check_record(of, of.log.append(leader.leader_epoch(), one.id), offset);
   leader.on_appended(of.log.end(), now_ms_);
   request_flush(of);
@@ -278,6 +311,9 @@ void simulated_partition::finish(node& of, const std::vector<released_ack>& rele
     const auto found = std::find_if(of.writes.begin(), of.writes.end(), [&](const waiting_write& one) { return one.token == ack.token; });
     if (found == of.writes.end())
       return fail("C7 each write ends once", describe(of));
+    if (with_trace_)
+      note(std::to_string(of.id), ack.code == errc::none ? " acknowledges " : " does not know of ", name_of(found->value),
+           ack.code == errc::none ? "" : ": " + std::string{to_string(ack.code)});
     if (ack.code == errc::none) {
       check_acked(of, *found);
       ++totals_.acked;
@@ -314,10 +350,17 @@ void simulated_partition::pump(node& of) {
   if (of.alter_id != 0)
     return;
   if (auto proposal = leader.propose_isr(metadata_.view(of.known).eligible, now_ms_)) {
+    if (with_trace_) {
+      std::string members;
+      for (const auto& member : proposal->isr)
+        members += ' ' + std::to_string(member.id);
+      note(std::to_string(of.id), " proposes isr", members);
+    }
     of.alter_id = next_alter_++;
     of.alter_deadline_ms = now_ms_ + alter_timeout_ms;
     // The worst moment for a follower to be another incarnation: its leader has vouched for it, the controller has not heard (KIP-903).
-    if (const auto& joins = proposal->isr.back(); !quiet_ && chances_.power > 0 && random_.chance(1, 10) && joins.id != of.id) {
+    if (const auto& joins = proposal->isr.back();
+        !quiet_ && joins.id != of.id && happens("power_at_join", chances_.power > 0 ? 1'000 : 0)) {
       at(now_ms_, {.what = event::power_cut, .to = joins.id});
       auto& last = last_to_controller_ms_[static_cast<std::size_t>(of.id)];
       last = std::max(last, now_ms_ + static_cast<std::int64_t>(random_.below(300)));

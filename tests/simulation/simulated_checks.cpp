@@ -33,6 +33,25 @@ std::string simulated_partition::describe(const node& of) const {
   return text + (of.may_lack_acked ? " lossy" : "");
 }
 
+std::string simulated_partition::describe(const event& one) {
+  static constexpr std::array names = {"fetch",      "progress",     "answer",       "write",     "flush",
+                                       "stop",       "power cut",    "start",        "metadata",  "isr answer",
+                                       "registered", "isr proposal", "registration", "heartbeat", "commit"};
+  return std::string{names[one.what]} + (one.from == no_node ? " to " : " of " + std::to_string(one.from) + " to ") +
+         (one.what >= event::alter ? "the controller" : std::to_string(one.to));
+}
+
+std::string simulated_partition::describe_controller() const {
+  const auto& partition = metadata_.view(metadata_.appended()).partition;
+  auto text = "leader " + (partition.leader == no_node ? "none" : std::to_string(partition.leader)) + " in epoch " +
+              std::to_string(partition.leader_epoch) + ", isr " + list(partition.isr);
+  if (!partition.elr.empty())
+    text += ", eligible " + list(partition.elr);
+  if (!partition.last_known_elr.empty())
+    text += ", last known " + list(partition.last_known_elr);
+  return text;
+}
+
 std::string simulated_partition::describe() const {
   const auto& partition = metadata_.view(metadata_.appended()).partition;
   auto text = std::to_string(count_) + " brokers, min isr " + std::to_string(min_isr_) +
@@ -45,6 +64,8 @@ std::string simulated_partition::describe() const {
 }
 
 void simulated_partition::note_text(const std::string& text) {
+  if (std::exchange(last_note_, text) == text) // again and again
+    return;
   if (trace_.size() >= 400)
     trace_.erase(trace_.begin(), trace_.begin() + 200);
   trace_.push_back(std::to_string(now_ms_) + ' ' + text);
@@ -72,9 +93,10 @@ bool simulated_partition::must_hold(const node& of, const metadata_view& view) c
 void simulated_partition::set_high_watermark(node& of, std::int64_t offset) {
   if (offset == of.high_watermark)
     return;
-  if (offset < of.high_watermark)
-    return fail("R9 a high watermark never falls", describe(of) + " to " + std::to_string(offset));
-  of.high_watermark = offset;
+  const auto before = std::exchange(of.high_watermark, offset);
+  if (offset < before)
+    return fail("R9 a high watermark never falls", describe(of) + " from " + std::to_string(before));
+  note("high watermark ", offset, " at ", std::to_string(of.id));
   if (offset > of.log.end())
     return fail("R4 the high watermark is within the log", describe(of));
   if (of.leader->leads())

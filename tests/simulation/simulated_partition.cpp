@@ -5,8 +5,8 @@ namespace cafka::test {
 using namespace replication;
 using storage::durability_mode;
 
-simulated_partition::simulated_partition(std::uint64_t seed, bool with_trace)
-    : random_(seed),
+simulated_partition::simulated_partition(std::uint64_t seed, bool with_trace, const std::optional<std::vector<decision>>& only)
+    : dice_(seed, only),
       with_trace_(with_trace),
       count_(random_.chance(2, 3) ? 3 : 4 + random_.below(2)),
       min_isr_(static_cast<std::int32_t>(1 + random_.below(count_ - 1))),
@@ -42,6 +42,21 @@ simulated_partition::simulated_partition(std::uint64_t seed, bool with_trace)
   follower_config_.durability = durability_;
   follower_config_.fetch_wait_max_ms = 250;
   follower_config_.fetch_backoff_ms = 50 + static_cast<std::int64_t>(random_.below(300));
+  begin();
+}
+
+simulated_partition::simulated_partition(const partition_shape& shape)
+    : dice_(1, std::vector<decision>{}),
+      with_trace_(true),
+      count_(shape.brokers),
+      min_isr_(shape.min_isr),
+      durability_(shape.durability),
+      metadata_(count_, min_isr_, durability_, 1, now_ms_) {
+  leader_config_.min_isr = min_isr_;
+  leader_config_.durability = follower_config_.durability = durability_;
+}
+
+void simulated_partition::begin() {
   const auto& known = metadata_.view(metadata_.committed());
   for (std::size_t id = 1; id <= count_; ++id) {
     auto& one = nodes_[id];
@@ -53,6 +68,7 @@ simulated_partition::simulated_partition(std::uint64_t seed, bool with_trace)
     obey(one, metadata_.committed());
     update_deadline(one);
   }
+  told_of_controller_ = describe_controller();
   check_metadata();
 }
 
@@ -77,33 +93,54 @@ void simulated_partition::at(std::int64_t when_ms, event one) {
   due_.push({when_ms, next_number_++, slot});
 }
 
-std::int64_t simulated_partition::delay(std::uint64_t late) {
+std::int64_t simulated_partition::delay(decision_kind kind, std::uint64_t late) {
   const auto usual = 1 + static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(chances_.usual_delay_ms)));
-  return chance(late) ? usual + static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(chances_.late_ms))) : usual;
+  return happens(kind, late) ? usual + static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(chances_.late_ms))) : usual;
 }
 
 // Between brokers a message may be lost, and overtake any other.
 void simulated_partition::send(event one) {
-  if (!cut_[static_cast<std::size_t>(one.from)][static_cast<std::size_t>(one.to)] && !chance(chances_.drop))
-    at(now_ms_ + delay(), std::move(one));
+  if (cut_[static_cast<std::size_t>(one.from)][static_cast<std::size_t>(one.to)] || lost("drop", chances_.drop, one))
+    return;
+  const auto arrives_ms = now_ms_ + delay();
+  note_late(one, arrives_ms);
+  at(arrives_ms, std::move(one));
 }
 
 void simulated_partition::send_to_controller(event one) {
   const auto from = static_cast<std::size_t>(one.from);
-  if (cut_[from][0] || chance(chances_.control_drop))
+  if (cut_[from][0] || lost("control_drop", chances_.control_drop, one))
     return;
   auto& last = last_to_controller_ms_[from];
-  last = std::max(last, now_ms_ + delay(chances_.control_late));
+  last = std::max(last, now_ms_ + delay("control_late", chances_.control_late));
+  note_late(one, last);
   at(last, std::move(one));
 }
 
 void simulated_partition::send_to_broker(event one) {
-  if (!cut_[0][static_cast<std::size_t>(one.to)] && !chance(chances_.control_drop))
-    at(now_ms_ + delay(chances_.control_late), std::move(one));
+  if (cut_[0][static_cast<std::size_t>(one.to)] || lost("control_drop", chances_.control_drop, one))
+    return;
+  const auto arrives_ms = now_ms_ + delay("control_late", chances_.control_late);
+  note_late(one, arrives_ms);
+  at(arrives_ms, std::move(one));
+}
+
+bool simulated_partition::lost(decision_kind kind, std::uint64_t per_ten_thousand, const event& one) {
+  if (!happens(kind, per_ten_thousand))
+    return false;
+  if (with_trace_)
+    note("lost: ", describe(one));
+  return true;
+}
+
+void simulated_partition::note_late(const event& one, std::int64_t arrives_ms) {
+  if (with_trace_ && arrives_ms - now_ms_ > chances_.usual_delay_ms)
+    note("late: ", describe(one), ", arrives at ", arrives_ms);
 }
 
 void simulated_partition::step() {
   ++totals_.events;
+  dice_.next_step();
   auto next_ms = metadata_.core().next_deadline_ms();
   std::size_t who = 0;
   for (std::size_t id = 1; id <= count_; ++id)
@@ -154,7 +191,8 @@ void simulated_partition::perform_at_controller(event& one) {
       request.isr.push_back({member.id, member.broker_epoch});
     auto decision = core.alter_partition(request);
     const auto batch = metadata_.append(decision);
-    note("alter by ", std::to_string(one.from), ": ", decision.outcome.code == errc::none ? describe() : decision.outcome.message);
+    if (decision.outcome.code != errc::none)
+      note("controller refuses ", std::to_string(one.from), ": ", std::string{to_string(decision.outcome.code)});
     totals_.isr_changes += decision.records.size();
     waiting_answers_.emplace_back(batch, event{.what = event::alter_answer,
                                                .to = one.from,
@@ -169,7 +207,9 @@ void simulated_partition::perform_at_controller(event& one) {
         core.register_broker(metadata_.registration(one.from, one.incarnation, one.flag, one.count == 1, static_cast<std::uint8_t>(one.batch)),
                              metadata_.log_end(), now_ms_);
     const auto batch = metadata_.append(decision);
-    if (decision.outcome.code == errc::none)
+    if (decision.outcome.code != errc::none)
+      note("controller refuses ", std::to_string(one.from), ": ", std::string{to_string(decision.outcome.code)});
+    else
       waiting_answers_.emplace_back(
           batch, event{.what = event::registered, .to = one.from, .incarnation = one.incarnation, .offset = decision.outcome.broker_epoch});
     return decided(batch);
@@ -196,6 +236,11 @@ void simulated_partition::perform_at_controller(event& one) {
 // Whatever needs that batch waits for its commit, which takes a while.
 void simulated_partition::decided(std::size_t batch) {
   check_metadata();
+  if (with_trace_) {
+    const auto now = describe_controller();
+    if (std::exchange(told_of_controller_, now) != now)
+      note("controller: ", now);
+  }
   if (batch > metadata_.committed())
     at(now_ms_ + delay(), {.what = event::commit, .batch = batch});
   else
@@ -229,7 +274,7 @@ void simulated_partition::commit(std::size_t batch) {
 void simulated_partition::expire_sessions() {
   const auto decision = metadata_.core().expire_sessions(now_ms_);
   const auto batch = metadata_.append(decision);
-  note("sessions expire: ", describe());
+  note("sessions expire");
   decided(batch);
 }
 
@@ -252,9 +297,13 @@ bool simulated_partition::may_lose_power(const node& victim) const noexcept {
 }
 
 void simulated_partition::lose_disk(node& victim) {
-  ++totals_.lost_disks;
   victim.may_lack_acked = true; // from now on it need not have anything
   crash(victim, true);
+  empty_disk(victim);
+}
+
+void simulated_partition::empty_disk(node& victim) {
+  ++totals_.lost_disks;
   victim.log = {};
   victim.checkpoint = 0;
   victim.high_watermark = 0;
@@ -282,8 +331,10 @@ void simulated_partition::report_failure(const node& of) {
                       .batch = of.disk});
 }
 
-void simulated_partition::crash(node& victim, bool power, std::int64_t restart_within_ms) {
-  note(power ? "power cut of " : "kill of ", describe(victim));
+// `kept_end`: of a power cut or a failed disk, how much of the log is left.
+void simulated_partition::stop(node& victim, bool power, std::int64_t kept_end) {
+  if (with_trace_)
+    note(power ? "power cut of " : "kill of ", describe(victim));
   ++totals_.crashes;
   victim.up = false;
   const auto says_lossy = power || victim.failed || victim.moved; // this boot proves nothing any more
@@ -291,8 +342,7 @@ void simulated_partition::crash(node& victim, bool power, std::int64_t restart_w
     victim.may_lack_acked = true;
   if (power || victim.failed) {
     totals_.power_cuts += power ? 1 : 0;
-    const auto unflushed = static_cast<std::uint64_t>(victim.log.end() - victim.log.flushed_end());
-    victim.log.recover(victim.log.flushed_end() + static_cast<std::int64_t>(random_.below(unflushed + 1)));
+    victim.log.recover(kept_end);
     check_holds(victim, "a power cut");
   }
   // An earlier start that has not come to its registration lost what it lost.
@@ -304,6 +354,11 @@ void simulated_partition::crash(node& victim, bool power, std::int64_t restart_w
   victim.leader.emplace(victim.id, leader_config_);
   victim.follower.emplace(follower_config_);
   update_deadline(victim);
+}
+
+void simulated_partition::crash(node& victim, bool power, std::int64_t restart_within_ms) {
+  const auto unflushed = static_cast<std::uint64_t>(victim.log.end() - victim.log.flushed_end());
+  stop(victim, power, victim.log.flushed_end() + static_cast<std::int64_t>(power || victim.failed ? random_.below(unflushed + 1) : 0));
   const auto most_ms = restart_within_ms > 0 ? restart_within_ms : chances_.restart_ms;
   at(now_ms_ + 1 + static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(most_ms))),
      {.what = event::restart, .to = victim.id});
@@ -329,19 +384,19 @@ void simulated_partition::random_cut() {
 
 void simulated_partition::random_fault() {
   const auto& c = chances_;
-  if (chance(c.kill))
+  if (happens("kill", c.kill))
     if (auto& victim = any_node(); may_stop(victim))
       crash(victim, false);
-  if (chance(c.power))
+  if (happens("power", c.power))
     if (auto& victim = any_node(); may_lose_power(victim))
       crash(victim, true);
-  if (chance(c.disk))
+  if (happens("disk", c.disk))
     if (auto& victim = any_node(); victim.up && may_lose_acked(victim))
       lose_disk(victim);
-  if (c.directory > 0 && chance(c.directory))
+  if (c.directory > 0 && happens("directory", c.directory))
     if (auto& victim = any_node(); victim.up && victim.broker_epoch >= 0 && !victim.failed && !victim.moved)
       fail_directory(victim);
-  if (chance(c.shut_down))
+  if (happens("shutdown", c.shut_down))
     if (auto& victim = any_node(); victim.up && victim.broker_epoch >= 0) { // its leaders move first
       note("shutdown of ", describe(victim));
       send_to_controller({.what = event::heartbeat,
@@ -351,23 +406,23 @@ void simulated_partition::random_fault() {
                           .flag = true});
       at(now_ms_ + 300, {.what = event::stop, .to = victim.id, .incarnation = victim.incarnation});
     }
-  if (chance(c.elect)) {
+  if (happens("elect", c.elect)) {
     const auto decision = metadata_.core().elect_leaders(metadata::election_kind::preferred, {{"t", 0}});
     const auto batch = metadata_.append(decision);
-    note("preferred election: ", describe());
+    note("preferred election");
     decided(batch);
   }
-  if (chance(c.pause))
+  if (happens("hang", c.pause))
     if (auto& victim = any_node(); victim.up) {
       victim.paused_until_ms = now_ms_ + 100 + static_cast<std::int64_t>(random_.below(4'000));
       note("hang of ", describe(victim));
       update_deadline(victim);
     }
-  if (chance(c.cut))
+  if (happens("cut", c.cut))
     random_cut();
-  if (chance(c.heal))
+  if (happens("mend", c.heal))
     cut_ = {};
-  if (chance(c.fail_over)) {
+  if (happens("controller", c.fail_over)) {
     note("another controller");
     ++totals_.fail_overs;
     waiting_answers_.clear();
@@ -378,7 +433,7 @@ void simulated_partition::random_fault() {
       if (nodes_[id].up)
         at(now_ms_ + delay(), {.what = event::metadata, .to = nodes_[id].id, .incarnation = nodes_[id].incarnation, .batch = committed});
   }
-  if (chance(c.retention)) {
+  if (happens("retention", c.retention)) {
     auto& one = any_node();
     if (one.up && !one.failed && one.leader->leads() && now_ms_ >= one.paused_until_ms && one.high_watermark > one.log.start())
       one.log.advance_start(one.log.start() + 1 +
@@ -409,9 +464,10 @@ void simulated_partition::random_read() {
 bool simulated_partition::run(std::size_t count) {
   for (std::size_t i = 0; i < count && broken_.empty(); ++i) {
     step();
-    if (chance(chances_.write))
+    if (happens("write", chances_.write))
       random_write();
-    if (chance(500))
+    dice_.part();
+    if (random_.chance(1, 20))
       random_read();
     if (!quiet_)
       random_fault();

@@ -2,14 +2,14 @@
 // and time, on one thread, from one seed. The seed also chooses the cluster and which faults there are: messages are delayed, overtake each
 // other and get lost, links are cut one way or both, processes are killed, lose power or hang, disks stall or are replaced, directories fail, controllers change. Deciding
 // code is the cores'; what is here is what the actors will do: carry out. After every step the invariants that it could break are checked;
-// broken() tells the first that did not hold.
+// broken() tells the first that did not hold. Each fault and each write is a decision of support/simulation_dice.hpp: some of them can be left out.
 //
 // The link between a broker and the controller keeps its order, as TCP does and as partition_leader::on_isr_refused() relies on.
 #pragma once
-#include "base/prng.hpp"
 #include "replication/partition_follower.hpp"
 #include "simulation/simulated_log.hpp"
 #include "simulation/simulated_metadata.hpp"
+#include "support/simulation_dice.hpp"
 
 #include <queue>
 #include <unordered_map>
@@ -22,9 +22,21 @@ struct simulation_totals {
   std::int64_t simulated_ms = 0;
 };
 
+// What else the seed chooses.
+struct partition_shape {
+  std::size_t brokers = 3;
+  std::int32_t min_isr = 2;
+  storage::durability_mode durability = storage::durability_mode::fsync;
+};
+
 class simulated_partition {
 public:
-  explicit simulated_partition(std::uint64_t seed, bool with_trace = false);
+  // `only`: which faults and writes may happen; nothing: whatever the seed says.
+  explicit simulated_partition(std::uint64_t seed, bool with_trace = false, const std::optional<std::vector<decision>>& only = {});
+
+  virtual ~simulated_partition() = default;
+  simulated_partition(const simulated_partition&) = delete;
+  simulated_partition& operator=(const simulated_partition&) = delete;
 
   // `count` events. False once an invariant is broken.
   bool run(std::size_t count);
@@ -36,9 +48,13 @@ public:
   [[nodiscard]] const std::string& broken() const noexcept { return broken_; }
   [[nodiscard]] const simulation_totals& totals() const noexcept { return totals_; }
   [[nodiscard]] const std::vector<std::string>& trace() const noexcept { return trace_; }
+  [[nodiscard]] const std::vector<decision>& happened() const noexcept { return dice_.happened(); }
   [[nodiscard]] std::string describe() const;
+  [[nodiscard]] std::string describe_controller() const;
 
-private:
+protected: // for tests/scenarios, which says itself what happens and when
+  explicit simulated_partition(const partition_shape& shape);
+
   struct waiting_write {
     std::uint64_t token = 0, value = 0;
     std::int64_t offset = 0;
@@ -120,22 +136,28 @@ private:
   // simulated_partition.cpp: time, network, faults, clients, the controller's shell
   void step();
   void perform(event& one);
-  void at(std::int64_t when_ms, event one);
-  void send(event one);
-  void send_to_controller(event one);
-  void send_to_broker(event one);
-  [[nodiscard]] std::int64_t delay() { return delay(chances_.late); }
-  [[nodiscard]] std::int64_t delay(std::uint64_t late);
-  [[nodiscard]] bool chance(std::uint64_t per_ten_thousand) { return random_.chance(per_ten_thousand, 10'000); }
+  virtual void at(std::int64_t when_ms, event one);
+  virtual void send(event one);
+  virtual void send_to_controller(event one);
+  virtual void send_to_broker(event one);
+  [[nodiscard]] virtual std::size_t records_per_answer() { return 1 + random_.below(event{}.records.size()); }
+  [[nodiscard]] virtual std::string name_of(std::uint64_t value) const { return std::to_string(value); }
+  [[nodiscard]] std::int64_t delay() { return delay("late", chances_.late); }
+  [[nodiscard]] std::int64_t delay(decision_kind kind, std::uint64_t late);
+  [[nodiscard]] bool happens(decision_kind kind, std::uint64_t per_ten_thousand) { return dice_.happens(kind, per_ten_thousand); }
+  [[nodiscard]] bool lost(decision_kind kind, std::uint64_t per_ten_thousand, const event& one);
+  void note_late(const event& one, std::int64_t arrives_ms);
   [[nodiscard]] node& any_node() { return nodes_[1 + random_.below(count_)]; }
   void random_fault();
   void random_cut();
   void random_write();
   void random_read();
   void crash(node& victim, bool power, std::int64_t restart_within_ms = 0);
+  void stop(node& victim, bool power, std::int64_t kept_end);
   void lose_disk(node& victim);
   void fail_directory(node& victim);
   void report_failure(const node& of);
+  void empty_disk(node& victim);
   [[nodiscard]] bool may_lose_acked(const node& victim) const noexcept;
   [[nodiscard]] bool may_lose_power(const node& victim) const noexcept;
   [[nodiscard]] bool may_stop(const node& victim) const noexcept;
@@ -163,7 +185,8 @@ private:
   void tick(node& of);
   void update_deadline(node& of);
   // simulated_checks.cpp: the invariants
-  void fail(const std::string& invariant, const std::string& why);
+  void begin();
+  virtual void fail(const std::string& invariant, const std::string& why);
   void set_high_watermark(node& of, std::int64_t offset);
   void check_commit(node& of);
   void check_holds(const node& of, const char* why);
@@ -173,7 +196,7 @@ private:
   void check_record(const node& of, const simulated_record& record, std::int64_t offset);
   void check_cut(const node& of, std::int64_t to);
   void check_placed(const node& of, const event& one);
-  void check_acked(const node& of, const waiting_write& write);
+  virtual void check_acked(const node& of, const waiting_write& write);
   void check_read(const node& of);
   void check_core(const node& of);
   [[nodiscard]] std::int64_t counted(const node& of) const noexcept;
@@ -181,6 +204,8 @@ private:
   [[nodiscard]] bool must_hold(const node& of, const metadata_view& view) const;
   [[nodiscard]] std::int64_t committed_end() const noexcept { return static_cast<std::int64_t>(committed_.size()); }
   [[nodiscard]] std::string describe(const node& of) const;
+  static std::string describe(const event& one);
+  [[nodiscard]] std::string names(const event& records) const;
   template <class... Parts>
   void note(const Parts&... parts) {
     if (with_trace_)
@@ -188,9 +213,10 @@ private:
   }
   static std::string text_of(const std::string& text) { return text; }
   static std::string text_of(std::int64_t number) { return std::to_string(number); }
-  void note_text(const std::string& text);
+  virtual void note_text(const std::string& text);
 
-  prng random_;
+  simulation_dice dice_;
+  prng& random_ = dice_.random();
   bool with_trace_;
   // What the seed chose.
   std::size_t count_ = 3;
@@ -229,6 +255,7 @@ private:
   simulation_totals totals_;
   std::string broken_;
   std::vector<std::string> trace_;
+  std::string told_of_controller_, last_note_; // in the trace
 };
 
 } // namespace cafka::test
