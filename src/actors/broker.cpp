@@ -104,7 +104,8 @@ void broker::apply_topic(const metadata::topic_image& wanted, const token& appli
       fresh.waiting.push_back(applied);
       fresh.directory = choose_directory(fresh.name, registration);
       ++replicas_in_[fresh.directory];
-      if (const auto said = directory_of(registration, with_->config->id); !said.is_zero() && said == with_->directories[fresh.directory].id)
+      if (const auto said = directory_of(registration, with_->config->id);
+          !said.is_zero() && said == with_->directories[fresh.directory].id)
         set_aside_elsewhere(fresh);
       of.routes_changed = true;
       open_later(wanted.id, of, fresh, with_->directories[fresh.directory].clean);

@@ -127,20 +127,21 @@ void metadata_keeper::report_to_controller() {
     return;
   auto what = std::visit([](auto& each) { return controller_question{std::move(each)}; }, *question);
   const auto asked_ms = now_ms();
-  channel_.ask(std::move(what), asked_ms + with_->config->broker_session_timeout_ms, [this, asked_ms](const result<controller_reply>& answer) {
-    if (given_up_ || !ground_)
-      return;
-    if (!answer)
-      lifecycle_->unanswered(now_ms());
-    else if (const auto* registered = std::get_if<metadata::broker_registration_outcome>(&*answer))
-      lifecycle_->answered(*registered, now_ms());
-    else if (const auto* beat = std::get_if<metadata::broker_heartbeat_outcome>(&*answer))
-      heard(*beat, asked_ms);
-    else
-      lifecycle_->unanswered(now_ms());
-    note_standing();
-    report_to_controller();
-  });
+  channel_.ask(std::move(what), asked_ms + with_->config->broker_session_timeout_ms,
+               [this, asked_ms](const result<controller_reply>& answer) {
+                 if (given_up_ || !ground_)
+                   return;
+                 if (!answer)
+                   lifecycle_->unanswered(now_ms());
+                 else if (const auto* registered = std::get_if<metadata::broker_registration_outcome>(&*answer))
+                   lifecycle_->answered(*registered, now_ms());
+                 else if (const auto* beat = std::get_if<metadata::broker_heartbeat_outcome>(&*answer))
+                   heard(*beat, asked_ms);
+                 else
+                   lifecycle_->unanswered(now_ms());
+                 note_standing();
+                 report_to_controller();
+               });
 }
 
 // The controller's session began when it heard the heartbeat, which was no earlier than it was sent.

@@ -216,8 +216,8 @@ void partition::answer_deletions() {
     if (low >= each.log_start_offset)
       each.done.deliver(std::int64_t{low});
     else if (each.deadline_ms <= now)
-      each.done.deliver(fail(errc::request_timed_out, "deleted here up to " + std::to_string(each.log_start_offset) +
-                                                          ", but not on every replica that is alive"));
+      each.done.deliver(fail(errc::request_timed_out,
+                             "deleted here up to " + std::to_string(each.log_start_offset) + ", but not on every replica that is alive"));
     else
       return false;
     return true;

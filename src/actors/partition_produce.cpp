@@ -16,8 +16,8 @@ partition::refusal partition::refuse_write(const net::produce_task& task) {
     return {errc::kafka_storage_error, offline_reason_};
   // What is acknowledged at once could lie where nobody looks for it; acks=all waits for the in-sync set, and reads see committed records only (R7).
   if (task.acks != net::required_acks::all && environment_->load->session_ends_ms.load(std::memory_order_acquire) <= now_ms())
-    return {errc::not_leader_or_follower, "node " + std::to_string(environment_->node) + " has not heard from the controller for its session "
-                                          "time-out: somebody else may lead " + name_.to_string() + "; acks=all is taken"};
+    return {errc::not_leader_or_follower,
+            "the controller has not been heard for this broker's session time-out: another may lead " + name_.to_string()};
   return {};
 }
 

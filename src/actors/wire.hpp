@@ -77,10 +77,9 @@ struct producer_ids_call {
 struct describe_quorum_call {
   std::int8_t unused = 0;
 };
-using controller_question =
-    std::variant<create_topics_call, delete_topics_call, create_partitions_call, alter_configs_call, metadata::broker_registration_request,
-                 metadata::broker_heartbeat, alter_partition_call, elect_leaders_call, producer_ids_call, describe_quorum_call,
-                 metadata::failed_replicas_report>;
+using controller_question = std::variant<create_topics_call, delete_topics_call, create_partitions_call, alter_configs_call,
+                                         metadata::broker_registration_request, metadata::broker_heartbeat, alter_partition_call,
+                                         elect_leaders_call, producer_ids_call, describe_quorum_call, metadata::failed_replicas_report>;
 
 struct controller_call {
   origin from;
@@ -99,10 +98,9 @@ struct alter_partition_outcomes {
 struct election_outcomes {
   std::vector<metadata::election_outcome> all;
 };
-using controller_reply =
-    std::variant<topic_outcomes, config_outcomes, metadata::broker_registration_outcome, metadata::broker_heartbeat_outcome,
-                 alter_partition_outcomes, election_outcomes, metadata::producer_id_block, election::quorum_description,
-                 metadata::failed_replicas_outcome>;
+using controller_reply = std::variant<topic_outcomes, config_outcomes, metadata::broker_registration_outcome,
+                                      metadata::broker_heartbeat_outcome, alter_partition_outcomes, election_outcomes,
+                                      metadata::producer_id_block, election::quorum_description, metadata::failed_replicas_outcome>;
 
 struct controller_answer {
   errc code = errc::none; // none: `what` holds the outcomes; not_controller: nothing was done, ask who is

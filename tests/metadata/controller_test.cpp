@@ -502,7 +502,8 @@ CAF_TEST(a disk is lost once) {
   CAF_CHECK(partition("t").isr == nodes{2});
   CAF_CHECK(directory_of(partition("t"), 1).is_zero()); // what the metadata named is gone
   const auto& shrunk = partition("t");
-  alter_partition_request grow{2, epoch_of(2), {core.working().find_topic("t")->id, 0}, shrunk.leader_epoch, shrunk.partition_epoch, {{1}, {2}}};
+  alter_partition_request grow{2,         epoch_of(2), {core.working().find_topic("t")->id, 0}, shrunk.leader_epoch, shrunk.partition_epoch,
+                               {{1}, {2}}};
   CAF_CHECK_EQUAL(append(core.alter_partition(grow)).code, errc::none);
   auto again = request(1, 103); // after a clean stop, with what it has fetched since
   again.directories = replaced.directories;

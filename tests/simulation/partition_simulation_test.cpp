@@ -70,8 +70,8 @@ CAF_TEST(faults of every kind) {
                        << " unknown, " << sum.elections << " elections, " << sum.isr_changes << " isr changes, " << sum.crashes
                        << " crashes (" << sum.power_cuts << " power cuts, " << sum.lost_disks << " lost disks), " << sum.truncations
                        << " truncations, " << sum.starts_over << " starts over, " << sum.failed_directories << " failed directories ("
-                       << sum.moves << " moves), " << sum.fail_overs << " controller changes; "
-                       << static_cast<double>(range.count()) / took << " seeds/s");
+                       << sum.moves << " moves), " << sum.fail_overs << " controller changes; " << static_cast<double>(range.count()) / took
+                       << " seeds/s");
   CAF_CHECK(sum.acked > 0);
   CAF_CHECK(sum.truncations > 0);
   if (range.count() > 100)

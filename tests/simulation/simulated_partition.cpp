@@ -35,7 +35,8 @@ simulated_partition::simulated_partition(std::uint64_t seed, bool with_trace, co
   c.flush_ms = 1 + static_cast<std::int64_t>(random_.below(40));
   c.restart_ms = 10 + static_cast<std::int64_t>(random_.below(3'000));
   prng apart{seed ^ 0x9e3779b97f4a7c15ULL}; // of some seeds only, and nothing else that a seed chose changes with it
-  c.directory = apart.chance(1, 4) ? 1 + apart.below(20) : 0;
+  if (apart.chance(1, 4) && (durability_ == durability_mode::fsync || min_isr_ > 1)) // else none may lack anything, as one does after that
+    c.directory = 1 + apart.below(20);
   leader_config_.min_isr = min_isr_;
   leader_config_.durability = durability_;
   leader_config_.replica_lag_time_max_ms = 600 + static_cast<std::int64_t>(random_.below(2'000));
@@ -203,9 +204,9 @@ void simulated_partition::perform_at_controller(event& one) {
     return decided(batch);
   }
   case event::registration: {
-    auto decision =
-        core.register_broker(metadata_.registration(one.from, one.incarnation, one.flag, one.count == 1, static_cast<std::uint8_t>(one.batch)),
-                             metadata_.log_end(), now_ms_);
+    auto decision = core.register_broker(
+        metadata_.registration(one.from, one.incarnation, one.flag, one.count == 1, static_cast<std::uint8_t>(one.batch)),
+        metadata_.log_end(), now_ms_);
     const auto batch = metadata_.append(decision);
     if (decision.outcome.code != errc::none)
       note("controller refuses ", std::to_string(one.from), ": ", std::string{to_string(decision.outcome.code)});
@@ -324,11 +325,8 @@ void simulated_partition::fail_directory(node& victim) {
 }
 
 void simulated_partition::report_failure(const node& of) {
-  send_to_controller({.what = event::failure,
-                      .from = of.id,
-                      .count = of.directory,
-                      .id = static_cast<std::uint64_t>(of.broker_epoch),
-                      .batch = of.disk});
+  send_to_controller(
+      {.what = event::failure, .from = of.id, .count = of.directory, .id = static_cast<std::uint64_t>(of.broker_epoch), .batch = of.disk});
 }
 
 // `kept_end`: of a power cut or a failed disk, how much of the log is left.

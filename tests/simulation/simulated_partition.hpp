@@ -223,8 +223,8 @@ protected: // for tests/scenarios, which says itself what happens and when
   std::int32_t min_isr_ = 2;
   storage::durability_mode durability_ = storage::durability_mode::fsync;
   struct {
-    std::uint64_t drop = 0, late = 0, control_drop = 0, control_late = 0, kill = 0, power = 0, disk = 0, directory = 0, pause = 0, cut = 0, heal = 0,
-                  fail_over = 0, elect = 0, shut_down = 0, stall = 0, retention = 0,
+    std::uint64_t drop = 0, late = 0, control_drop = 0, control_late = 0, kill = 0, power = 0, disk = 0, directory = 0, pause = 0, cut = 0,
+                  heal = 0, fail_over = 0, elect = 0, shut_down = 0, stall = 0, retention = 0,
                   write = 0; // per 10,000
     std::int64_t usual_delay_ms = 1, late_ms = 1, flush_ms = 1, restart_ms = 1;
   } chances_;
