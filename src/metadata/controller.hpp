@@ -74,6 +74,24 @@ struct alter_partition_outcome {
   partition_registration partition;
 };
 
+// What cannot go on where it is: replicas in a directory that failed, or whose log is damaged (KIP-112, KIP-858).
+struct failed_replica {
+  topic_id_partition partition;
+  uuid directory; // where its files are; they stay
+  uuid anew_in; // where it would start over with nothing; zero: nowhere
+};
+struct failed_replicas_report {
+  node_id id = no_node;
+  std::int64_t broker_epoch = -1;
+  std::vector<uuid> directories; // that failed since it registered, all of them
+  std::vector<failed_replica> replicas;
+};
+// Whether a replica may start over stands in the image, not here.
+struct failed_replicas_outcome {
+  errc code = errc::none;
+  std::string message;
+};
+
 struct producer_id_block {
   errc code = errc::none;
   std::string message;
@@ -128,6 +146,10 @@ public:
   decision<std::vector<topic_outcome>> create_partitions(const std::vector<new_partitions>& topics);
   decision<std::vector<config_outcome>> alter_configs(const std::vector<alter_config>& changes);
   decision<alter_partition_outcome> alter_partition(const alter_partition_request& request);
+  // Takes the replicas from leadership and in-sync sets where somebody else can lead. Such a one may start over at once: it is in `anew_in`
+  // from then on, not eligible, and in a new leader epoch, so that nothing its predecessor fetched counts for it (R8). Where nobody else
+  // can lead all stays as it is: an empty replica would be worse than one that is read only, or not served.
+  decision<failed_replicas_outcome> replicas_failed(const failed_replicas_report& report) const;
   decision<producer_id_block> allocate_producer_ids(node_id broker, std::int64_t broker_epoch);
   decision<std::vector<election_outcome>> elect_leaders(election_kind kind, const std::vector<topic_partition>& partitions);
 
@@ -148,9 +170,12 @@ private:
   void add_eligibility_changes(const topic_image& topic, const config_map& configs, std::vector<metadata_record>& records) const;
   // controller_brokers.cpp
   result<const broker_registration*> find_broker(node_id id, std::int64_t broker_epoch) const;
-  void add_fencing(node_id id, const broker_registration_request* lossy, std::vector<metadata_record>& records) const;
+  // `restarted`: as what it comes back; `lossy`: it may lack what it had acked.
+  void add_fencing(node_id id, const broker_registration_request* restarted, bool lossy, std::vector<metadata_record>& records) const;
   void add_unfencing(node_id id, std::vector<metadata_record>& records) const;
   void add_moved_leaders(node_id id, std::vector<metadata_record>& records) const;
+  std::optional<partition_change_record> change_of_failed(node_id id, const failed_replica& failed, const topic_image& topic,
+                                                          const std::vector<uuid>& online) const;
   // controller_partitions.cpp
   result<void> check_isr_change(const alter_partition_request& request, const partition_registration& now) const;
   [[nodiscard]] std::int32_t min_isr_of(const config_map& topic_configs) const;

@@ -1,14 +1,20 @@
 // Registration, heartbeats, fencing. A broker's partition records precede its fence record in the batch, and follow its unfence record,
 // so that a fenced broker is in no ISR after any record (R11).
 #include "metadata/controller.hpp"
+#include "metadata/replica_places.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <set>
 
 namespace cafka::metadata {
 
 namespace {
 
-bool has(const std::vector<node_id>& list, node_id id) { return std::find(list.begin(), list.end(), id) != list.end(); }
+template <class T>
+bool has(const std::vector<T>& list, const T& one) {
+  return std::find(list.begin(), list.end(), one) != list.end();
+}
 
 std::vector<node_id> without(const std::vector<node_id>& list, node_id id) {
   std::vector<node_id> rest;
@@ -18,12 +24,14 @@ std::vector<node_id> without(const std::vector<node_id>& list, node_id id) {
 
 // What the replica of `id` was assigned to is not among the directories that came back.
 bool replica_disk_lost(const partition_registration& partition, const broker_registration_request& restarted) {
-  const auto place = std::find(partition.replicas.begin(), partition.replicas.end(), restarted.id) - partition.replicas.begin();
-  const auto index = static_cast<std::size_t>(place);
-  if (index >= partition.directories.size() || partition.directories[index].is_zero())
-    return restarted.directory_lost;
-  const auto& all = restarted.directories;
-  return std::find(all.begin(), all.end(), partition.directories[index]) == all.end();
+  const auto directory = directory_of(partition, restarted.id);
+  return directory.is_zero() ? restarted.directory_lost : !has(restarted.directories, directory);
+}
+
+std::vector<uuid> directories_with(const partition_registration& partition, node_id id, const uuid& directory) {
+  auto all = partition.directories;
+  all.at(static_cast<std::size_t>(std::ranges::find(partition.replicas, id) - partition.replicas.begin())) = directory;
+  return all;
 }
 
 broker_registration_change_record fencing_record(const broker_registration& broker, bool fence) {
@@ -62,12 +70,16 @@ result<const broker_registration*> controller::find_broker(node_id id, std::int6
   return &found->second;
 }
 
-void controller::add_fencing(node_id id, const broker_registration_request* lossy, std::vector<metadata_record>& records) const {
+void controller::add_fencing(node_id id, const broker_registration_request* restarted, bool lossy,
+                             std::vector<metadata_record>& records) const {
   for (const auto& [name, topic] : working().topics()) {
     std::optional<partition_rules> rules;
     bool fsync = true;
     for (const auto& [number, partition] : topic->partitions) {
-      if (partition.leader != id && !has(partition.isr, id) && !(lossy && has(partition.elr, id)))
+      const auto disk_lost = restarted && replica_disk_lost(partition, *restarted);
+      const auto lacks = lossy || disk_lost;
+      const auto unnamed = disk_lost && !directory_of(partition, id).is_zero(); // else the next restart would count as a loss again
+      if (!unnamed && partition.leader != id && !has(partition.isr, id) && !(lacks && has(partition.elr, id)))
         continue;
       if (!rules) {
         const auto& configs = working().configs(config_resource::topic, name);
@@ -77,10 +89,12 @@ void controller::add_fencing(node_id id, const broker_registration_request* loss
       }
       wanted_change wanted;
       wanted.isr = without(partition.isr, id);
-      if (lossy) {
+      if (lacks) {
         wanted.lossy = id;
-        wanted.forget = !fsync || replica_disk_lost(partition, *lossy);
+        wanted.forget = !fsync || disk_lost;
       }
+      if (unnamed)
+        wanted.directories = directories_with(partition, id, uuid{});
       if (auto change = change_partition(topic->id, number, partition, wanted, *rules))
         records.emplace_back(std::move(*change));
     }
@@ -144,14 +158,18 @@ decision<broker_registration_outcome> controller::register_broker(const broker_r
     if (const auto session = sessions_.find(request.id);
         !before.fenced && session != sessions_.end() && session->second.heard && session->second.deadline_ms > now_ms) {
       decided.outcome.code = errc::duplicate_broker_registration;
-      decided.outcome.message = "another process with node id " + std::to_string(request.id) + " is alive: incarnation " +
-                                before.incarnation_id.to_string() + ", session ends in " +
-                                std::to_string(session->second.deadline_ms - now_ms) + " ms";
+      // The same words each time: who is refused logs what is new.
+      decided.outcome.message = "another process is registered as node " + std::to_string(request.id) + " (incarnation " +
+                                before.incarnation_id.to_string() + ") and its session lives: give each its own node.id";
       return decided;
     }
+    auto restarted = request;
+    restarted.directory_lost = request.directory_lost || std::ranges::any_of(before.directories, [&](const uuid& directory) {
+                                 return !has(request.directories, directory);
+                               });
     const bool nothing_lost =
-        (request.previous_broker_epoch == before.broker_epoch || request.page_cache_survived) && !request.directory_lost;
-    add_fencing(request.id, nothing_lost ? nullptr : &request, decided.records);
+        (request.previous_broker_epoch == before.broker_epoch || request.page_cache_survived) && !restarted.directory_lost;
+    add_fencing(request.id, &restarted, !nothing_lost, decided.records);
     records_before = static_cast<std::int64_t>(decided.records.size());
   }
   // The offset that this record will get: greater than every broker epoch before it.
@@ -196,7 +214,7 @@ decision<broker_heartbeat_outcome> controller::heartbeat(const broker_heartbeat&
     return decided;
   }
   if (request.want_fence || request.want_shutdown) {
-    add_fencing(request.id, nullptr, decided.records);
+    add_fencing(request.id, nullptr, false, decided.records);
     decided.records.emplace_back(fencing_record(broker, true));
     outcome.fenced = true;
     outcome.should_shut_down = request.want_shutdown;
@@ -230,9 +248,66 @@ decision<bool> controller::fence_broker(node_id id, std::int64_t broker_epoch) {
   const auto found = find_broker(id, broker_epoch);
   if (!found || (*found)->fenced)
     return decided;
-  add_fencing(id, nullptr, decided.records);
+  add_fencing(id, nullptr, false, decided.records);
   decided.records.emplace_back(fencing_record(**found, true));
   decided.outcome = true;
+  return decided;
+}
+
+// -- directories that fail ---------------------------------------------------------------------------------------------
+
+std::optional<partition_change_record> controller::change_of_failed(node_id id, const failed_replica& failed, const topic_image& topic,
+                                                                    const std::vector<uuid>& online) const {
+  const auto number = failed.partition.partition;
+  const auto* now = topic.find_partition(number);
+  if (!now || !has(now->replicas, id))
+    return std::nullopt;
+  auto rules = rules_of(working().configs(config_resource::topic, topic.name));
+  rules.unclean_election = false;
+  rules.can_lead = [this, id](node_id other) { return other != id && can_lead(other); };
+  wanted_change wanted;
+  wanted.isr = without(now->isr, id);
+  wanted.lossy = id;
+  wanted.forget = true;
+  wanted.choice = leader_choice::reelect;
+  wanted.directories = directories_with(*now, id, failed.anew_in);
+  if (auto change = change_partition(topic.id, number, *now, wanted, rules); change && change->leader >= 0 && has(online, failed.anew_in))
+    return change;
+  if (failed.directory.is_zero() || directory_of(*now, id) == failed.directory)
+    return std::nullopt;
+  partition_change_record where; // so that everybody sees that it is offline
+  where.topic_id = topic.id;
+  where.partition_id = number;
+  where.directories = directories_with(*now, id, failed.directory);
+  return where;
+}
+
+decision<failed_replicas_outcome> controller::replicas_failed(const failed_replicas_report& report) const {
+  decision<failed_replicas_outcome> decided;
+  if (!active()) {
+    decided.outcome.code = errc::not_controller;
+    return decided;
+  }
+  const auto found = find_broker(report.id, report.broker_epoch);
+  if (!found) {
+    decided.outcome.code = found.error().code;
+    decided.outcome.message = found.error().detail;
+    return decided;
+  }
+  std::vector<uuid> online;
+  std::ranges::copy_if((*found)->directories, std::back_inserter(online), [&](const uuid& each) { return !has(report.directories, each); });
+  if (online.size() < (*found)->directories.size() && !online.empty()) { // in the record, none means that nothing changes
+    broker_registration_change_record fewer;
+    fewer.broker_id = report.id;
+    fewer.broker_epoch = report.broker_epoch;
+    fewer.directories = online;
+    decided.records.emplace_back(std::move(fewer));
+  }
+  std::set<topic_id_partition> named;
+  for (const auto& failed : report.replicas)
+    if (const auto* topic = working().find_topic(failed.partition.topic_id); topic && named.insert(failed.partition).second)
+      if (auto change = change_of_failed(report.id, failed, *topic, online))
+        decided.records.emplace_back(std::move(*change));
   return decided;
 }
 

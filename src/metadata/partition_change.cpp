@@ -95,7 +95,7 @@ std::optional<partition_change_record> change_partition(const uuid& topic, std::
   record.partition_id = number;
   record.topic_id = topic;
   bool changes = false;
-  auto set_if_changed = [&](std::optional<nodes>& field, const nodes& value, const nodes& before) {
+  auto set_if_changed = [&]<class T>(std::optional<T>& field, const T& value, const T& before) {
     if (value == before)
       return;
     field = value;
@@ -104,6 +104,7 @@ std::optional<partition_change_record> change_partition(const uuid& topic, std::
   set_if_changed(record.isr, to.isr, now.isr);
   set_if_changed(record.eligible_leader_replicas, to.elr, now.elr);
   set_if_changed(record.last_known_elr, to.last_known_elr, now.last_known_elr);
+  set_if_changed(record.directories, wanted.directories.value_or(now.directories), now.directories);
   if (to.leader != now.leader || (wanted.choice == leader_choice::reelect && to.leader != no_node)) {
     record.leader = to.leader;
     changes = true;

@@ -30,6 +30,7 @@ struct wanted_change {
   bool forget = false;
   leader_choice choice = leader_choice::keep_if_possible;
   std::optional<recovery_state> leader_recovery;
+  std::optional<std::vector<uuid>> directories; // nullopt: as they are
 };
 
 // Empty if nothing changes. An unclean choice sets leader_recovery to recovering.

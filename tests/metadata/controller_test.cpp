@@ -3,6 +3,7 @@
 #include <rapidcheck.h>
 
 #include "metadata/controller.hpp"
+#include "metadata/replica_places.hpp"
 
 #include <algorithm>
 
@@ -408,6 +409,109 @@ CAF_TEST(isr changes) {
   CAF_CHECK_EQUAL(ask({{1}, {2}, {3}}).code, errc::ineligible_replica);
 }
 
+CAF_TEST(replicas of a failed directory) {
+  const uuid broken{{11}}, sound{{12}};
+  auto two = request(1, 101);
+  two.directories = {broken, sound};
+  register_again(two);
+  beat(1);
+  start({2, 3});
+  assign("led", {{1, 2, 3}});
+  assign("followed", {{2, 1, 3}});
+  assign("alone", {{1}});
+  assign("elsewhere", {{2, 3}});
+  assign("lagging", {{1, 2}});
+  const auto id_of = [&](std::string_view topic) { return topic_id_partition{core.working().find_topic(topic)->id, 0}; };
+  alter_partition_request shrink{1, epoch_of(1), id_of("lagging"), 0, 0, {{1}}};
+  CAF_CHECK_EQUAL(append(core.alter_partition(shrink)).code, errc::none);
+  failed_replicas_report report;
+  report.id = 1;
+  report.broker_epoch = epoch_of(1);
+  report.directories = {broken};
+  for (const auto* topic : {"led", "followed", "alone", "elsewhere", "lagging", "led"})
+    report.replicas.push_back({id_of(topic), broken, std::string_view{topic} == "alone" ? uuid{} : sound});
+  report.replicas.push_back({{uuid{{99}}, 0}, broken, sound});
+  CAF_CHECK_EQUAL(append(core.replicas_failed(report)).code, errc::none);
+  CAF_CHECK(core.working().brokers().at(1).directories == std::vector<uuid>{sound});
+  for (const auto* topic : {"led", "followed"}) { // gone from everywhere it could be counted, in a new leader epoch
+    const auto& now = partition(topic);
+    CAF_CHECK_EQUAL(now.leader, 2);
+    CAF_CHECK_EQUAL(now.leader_epoch, 1);
+    CAF_CHECK(now.isr == (nodes{2, 3}));
+    CAF_CHECK(now.elr.empty());
+    CAF_CHECK(directory_of(now, 1) == sound);
+    CAF_CHECK(is_online(core.working(), now, 1));
+  }
+  for (const auto* topic : {"alone", "lagging"}) { // nobody to fetch from: as it is, and known to be offline
+    const auto& now = partition(topic);
+    CAF_CHECK_EQUAL(now.leader, 1);
+    CAF_CHECK_EQUAL(now.leader_epoch, 0);
+    CAF_CHECK(now.isr == nodes{1});
+    CAF_CHECK(directory_of(now, 1) == broken);
+    CAF_CHECK(!is_online(core.working(), now, 1));
+  }
+  CAF_CHECK_EQUAL(partition("elsewhere").partition_epoch, 0);
+  for (const auto* topic : {"led", "followed"}) {
+    CAF_CHECK(may_start_over(partition(topic), 1, 0, sound));
+    CAF_CHECK(!may_start_over(partition(topic), 1, 1, sound)); // in the epoch in which it fetched
+    CAF_CHECK(!may_start_over(partition(topic), 1, 0, broken));
+    CAF_CHECK(!may_start_over(partition(topic), 2, 0, uuid{})); // which leads
+  }
+  CAF_CHECK(!may_start_over(partition("lagging"), 1, -1, broken));
+  // The lagging follower has caught up: now there is somebody.
+  alter_partition_request grow{1, epoch_of(1), id_of("lagging"), 0, partition("lagging").partition_epoch, {{1}, {2}}};
+  CAF_CHECK_EQUAL(append(core.alter_partition(grow)).code, errc::none);
+  append(core.replicas_failed(report));
+  CAF_CHECK_EQUAL(partition("lagging").leader, 2);
+  CAF_CHECK(directory_of(partition("lagging"), 1) == sound);
+  // Below min ISR it is remembered, and not eligible.
+  assign("small", {{2, 1, 3}}, {{"min.insync.replicas", "3"}});
+  report.replicas = {{id_of("small"), sound, sound}}; // a damaged log
+  append(core.replicas_failed(report));
+  CAF_CHECK(partition("small").isr == (nodes{2, 3}));
+  CAF_CHECK(partition("small").elr.empty());
+  CAF_CHECK(partition("small").last_known_elr == nodes{1});
+  report.broker_epoch += 1;
+  CAF_CHECK_EQUAL(core.replicas_failed(report).outcome.code, errc::stale_broker_epoch);
+}
+
+CAF_TEST(a broker that comes back without a directory has lost what lay there) {
+  const uuid first{{11}}, second{{12}};
+  auto both = request(1, 101);
+  both.directories = {first, second};
+  register_again(both);
+  beat(1);
+  start({2});
+  assign("t", {{1, 2}}, {{"min.insync.replicas", "2"}});
+  append(core.fence_broker(1, epoch_of(1)));
+  CAF_CHECK(partition("t").elr == nodes{1});
+  auto again = request(1, 102); // a clean stop, and one directory fewer: the replica may have been there
+  again.directories = {first};
+  register_again(again);
+  CAF_CHECK(partition("t").elr.empty());
+  CAF_CHECK(partition("t").last_known_elr == nodes{1});
+}
+
+CAF_TEST(a disk is lost once) {
+  start({1, 2});
+  assign("t", {{1, 2}}, {{"min.insync.replicas", "2"}});
+  auto replaced = request(1, 102);
+  replaced.directories = {uuid{{77}}};
+  register_again(replaced);
+  beat(1);
+  CAF_CHECK(partition("t").isr == nodes{2});
+  CAF_CHECK(directory_of(partition("t"), 1).is_zero()); // what the metadata named is gone
+  const auto& shrunk = partition("t");
+  alter_partition_request grow{2,         epoch_of(2), {core.working().find_topic("t")->id, 0}, shrunk.leader_epoch, shrunk.partition_epoch,
+                               {{1}, {2}}};
+  CAF_CHECK_EQUAL(append(core.alter_partition(grow)).code, errc::none);
+  auto again = request(1, 103); // after a clean stop, with what it has fetched since
+  again.directories = replaced.directories;
+  append(core.fence_broker(1, epoch_of(1)));
+  register_again(again);
+  CAF_CHECK(partition("t").elr == nodes{1});
+}
+
 CAF_TEST(producer ids are given once) {
   start({1, 2});
   const auto first = append(core.allocate_producer_ids(1, epoch_of(1)));
@@ -424,6 +528,7 @@ CAF_TEST(a controller that does not lead) {
   CAF_CHECK_EQUAL(core.register_broker(broker_registration_request{}, 0, 0).outcome.code, errc::not_controller);
   CAF_CHECK_EQUAL(core.heartbeat({}, 0).outcome.code, errc::not_controller);
   CAF_CHECK_EQUAL(core.alter_partition({}).outcome.code, errc::not_controller);
+  CAF_CHECK_EQUAL(core.replicas_failed({}).outcome.code, errc::not_controller);
   CAF_CHECK_EQUAL(core.answer_after(), -1);
 }
 
@@ -441,7 +546,7 @@ CAF_TEST(random histories keep the invariants) {
     for (int step = 0; step < 60; ++step) {
       const auto id = static_cast<node_id>(1 + source.below(3));
       all.now += static_cast<std::int64_t>(source.below(800));
-      switch (source.below(7)) {
+      switch (source.below(8)) {
       case 0: {
         auto wanted = all.request(id, ++incarnation);
         if (source.chance(1, 2))
@@ -459,6 +564,23 @@ CAF_TEST(random histories keep the invariants) {
       case 5:
         all.append(all.core.elect_leaders(source.chance(1, 5) ? election_kind::unclean : election_kind::preferred, {{"a", 0}, {"b", 1}}));
         break;
+      case 6: {
+        const uuid home{{static_cast<std::uint8_t>(id)}};
+        failed_replicas_report report{id, all.epoch_of(id), {}, {}};
+        for (const auto& [name, topic] : all.core.working().topics())
+          for (const auto& [number, found] : topic->partitions)
+            if (source.chance(1, 3))
+              report.replicas.push_back({{topic->id, number}, home, home});
+        all.append(all.core.replicas_failed(report));
+        for (const auto& each : report.replicas) { // R8: the empty one takes nobody's place
+          const auto& found = *all.core.working().find_topic(each.partition.topic_id)->find_partition(each.partition.partition);
+          const auto counts = [id](const nodes& list) { return std::find(list.begin(), list.end(), id) != list.end(); };
+          const auto has_it = counts(found.replicas) && all.core.working().brokers().at(id).directories == std::vector<uuid>{home};
+          if (has_it && found.leader != no_node && found.leader != id)
+            RC_ASSERT((!counts(found.isr) && !counts(found.elr)));
+        }
+        break;
+      }
       default: all.beat(id); break;
       }
       for (const auto& [name, topic] : all.core.working().topics())
