@@ -32,6 +32,7 @@ constexpr std::array<std::string_view, 11> known_names = {lock_name,
                                                           "lost+found"};
 constexpr std::string_view temporary_suffix = ".tmp"; // of a replace_text that a stop cut short
 constexpr std::string_view deletion_suffix = "-delete";
+constexpr std::string_view stray_suffix = "-stray";
 constexpr std::size_t tag_length = 32;
 constexpr std::size_t longest_file_name = 255;
 constexpr std::size_t longest_topic_name = 249;
@@ -294,7 +295,16 @@ std::string log_directory::path_in(std::string_view name) const { return path_ +
 std::string log_directory::partition_path(const topic_partition& name) const { return path_in(name.to_string()); }
 
 result<std::string> log_directory::retire_partition(const topic_partition& name, const uuid& tag) {
-  const auto suffix = '-' + std::to_string(name.partition) + '.' + hex(tag) + std::string{deletion_suffix};
+  return rename_partition(name, tag, deletion_suffix);
+}
+
+result<std::string> log_directory::set_aside(const topic_partition& name, const uuid& tag) {
+  CAFKA_TRY_ASSIGN(there, pool_.files().exists(partition_path(name)));
+  return there ? rename_partition(name, tag, stray_suffix) : std::string{};
+}
+
+result<std::string> log_directory::rename_partition(const topic_partition& name, const uuid& tag, std::string_view ending) {
+  const auto suffix = '-' + std::to_string(name.partition) + '.' + hex(tag) + std::string{ending};
   const auto from = partition_path(name);
   auto to = path_in(name.topic.substr(0, longest_file_name - suffix.size()) + suffix);
   pool_.forget(from);

@@ -71,8 +71,11 @@ public:
   [[nodiscard]] std::string partition_path(const topic_partition& name) const;
   // Renames the partition's directory to "<topic>-<n>.<hex>-delete", durably; returns the new path, to be removed with remove_all after file.delete.delay.ms.
   result<std::string> retire_partition(const topic_partition& name, const uuid& tag);
+  // Renames it to "<topic>-<n>.<hex>-stray", durably, if it is there; returns the new path, empty if it was not. Nobody removes that but people.
+  result<std::string> set_aside(const topic_partition& name, const uuid& tag);
 
 private:
+  result<std::string> rename_partition(const topic_partition& name, const uuid& tag, std::string_view ending);
   log_directory(file_pool& pool, std::string path) : pool_(pool), path_(std::move(path)) {}
   result<void> load();
   result<void> list();
