@@ -12,8 +12,13 @@ net::links::link_opened giving_to(links_actor to) {
 }
 } // namespace
 
-link_doors::link_doors(net::event_loop& loop, const net::links::link_limits& limits, net::links::own_hello own, links_actor to)
-    : loop_(loop), limits_(limits), own_(std::move(own)), to_(std::move(to)), door_(loop, limits, own_, giving_to(to_)) {}
+link_doors::link_doors(net::event_loop& loop, const net::links::link_limits& limits, net::links::own_hello own, links_actor to,
+                       std::shared_ptr<const net::links::linked_nodes> linked)
+    : loop_(loop),
+      limits_(limits),
+      own_(std::move(own)),
+      to_(std::move(to)),
+      door_(loop, limits, own_, giving_to(to_), std::move(linked)) {}
 
 result<net::bound_endpoint> link_doors::listen(const std::string& host, std::uint16_t port) { return door_.listen(host, port); }
 

@@ -10,7 +10,8 @@ namespace cafka::actors {
 
 class link_doors : public std::enable_shared_from_this<link_doors> {
 public:
-  link_doors(net::event_loop& loop, const net::links::link_limits& limits, net::links::own_hello own, links_actor to);
+  link_doors(net::event_loop& loop, const net::links::link_limits& limits, net::links::own_hello own, links_actor to,
+             std::shared_ptr<const net::links::linked_nodes> linked = nullptr);
 
   // Before start(): where nodes with higher ids find this one. Blocks for the name's look-up.
   result<net::bound_endpoint> listen(const std::string& host, std::uint16_t port);

@@ -53,6 +53,8 @@ void node_links::obey(greeted& order) {
   const auto known = links_.find(id);
   if (known == links_.end())
     return hand_over(std::move(order.made));
+  if (!order.made->dialled && !with_->linked->check(order.made->peer))
+    return; // the door did not know yet; whose link is up keeps it
   // The other side has given the older one up, or has started anew: it would not have dialled else. The middleman must have let go of the old
   // connection first, or it would take the new one for a second of the same node and close it.
   known->second.next = std::move(order.made);
@@ -128,6 +130,7 @@ void node_links::card_came(const peer_card& card) {
     return;
   }
   now.is_known = now.is_up = true;
+  with_->linked->set(id, card.from.incarnation_id);
   CAFKA_LOG_INFO("linked to node {}, wire version {}", id, now.wire_version);
   tell(true);
   if (now.dialled)
@@ -142,6 +145,7 @@ void node_links::went_down(const caf::actor_addr& remote) {
 
 void node_links::lost(node_id id) {
   auto gone = std::move(links_.extract(id).mapped());
+  with_->linked->erase(id);
   cut(gone);
   ::close(gone.descriptor);
   if (gone.is_known) {

@@ -21,6 +21,7 @@ struct links_start {
   uuid incarnation_id;
   net::links::link_limits limits;
   caf::actor former, metadata, replicas; // to whom other nodes send the rest; may be null in tests
+  std::shared_ptr<net::links::linked_nodes> linked = std::make_shared<net::links::linked_nodes>(); // kept up to date
   std::function<void(node_id)> lost; // a link is gone, and nothing has taken its place; any thread
   std::function<void(link_event)> tell; // from the actor's thread
 };

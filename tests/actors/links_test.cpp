@@ -55,7 +55,7 @@ public:
     };
     links_ = spawn_on<node_links>(system_, &home_, with);
     doors_ = std::make_shared<link_doors>(
-        loop_, limits(), [own = own_] { return own; }, links_);
+        loop_, limits(), [own = own_] { return own; }, links_, with->linked);
     const auto bound = doors_->listen("127.0.0.1", on_port);
     if (!bound)
       CAF_FAIL(bound.error().to_string());
@@ -127,11 +127,15 @@ struct impostor {
     boost::asio::write(peer, boost::asio::buffer(to_bytes(as)));
   }
   // Until the other side has closed it.
-  void read_to_the_end() {
+  byte_vector read_to_the_end() {
+    byte_vector all;
     boost::system::error_code failed;
-    std::array<char, 512> bytes;
-    while (!failed)
-      (void)peer.read_some(boost::asio::buffer(bytes), failed);
+    std::array<std::byte, 512> bytes;
+    while (!failed) {
+      const auto size = peer.read_some(boost::asio::buffer(bytes), failed);
+      all.insert(all.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size));
+    }
+    return all;
   }
   boost::asio::io_context io;
   tcp::socket peer{io};
@@ -184,19 +188,37 @@ CAF_TEST(three nodes have a link per pair) {
   }
 }
 
-CAF_TEST(a node that has started anew replaces its old link and one that falls silent gives way) {
+CAF_TEST(a second process of a node is told so and the first keeps its link) {
+  small_node one{1};
+  one.start({});
+  auto first = std::make_unique<small_node>(2);
+  first->start({&one});
+  CAF_CHECK(one.next<link_up>().incarnation_id == first->own().incarnation_id);
+  auto twin = first->own();
+  twin.incarnation_id.bytes[0] = 9;
+  impostor second{one, twin};
+  const auto told = second.read_to_the_end();
+  const auto said = parse_body(byte_span{told}.subspan(hello_prefix_bytes));
+  CAF_REQUIRE(said);
+  CAF_CHECK(said->refusal.find("another process is node 2") != std::string::npos);
+  first.reset(); // and whoever comes after it gets in
+  CAF_CHECK_EQUAL(one.next<link_down>().id, 2); // the next thing that it was told: nothing flapped
+  small_node after{2, 9};
+  after.start({&one});
+  CAF_CHECK(one.next<link_up>().incarnation_id == twin.incarnation_id);
+}
+
+CAF_TEST(a node that dials once more replaces its old link and one that falls silent gives way) {
   small_node one{1};
   one.start({});
   small_node two{2};
   two.start({&one});
   CAF_CHECK(one.next<link_up>().incarnation_id == two.own().incarnation_id);
   CAF_CHECK_EQUAL(two.next<link_up>().id, 1);
-  auto later = two.own();
-  later.incarnation_id.bytes[0] = 9;
-  impostor silent{one, later};
+  impostor silent{one, two.own()};
   CAF_CHECK(one.next<link_down>().incarnation_id == two.own().incarnation_id);
   CAF_CHECK_EQUAL(two.next<link_down>().id, 1);
-  silent.read_to_the_end(); // it never was a link
+  (void)silent.read_to_the_end(); // it never was a link
   CAF_CHECK(one.next<link_up>().incarnation_id == two.own().incarnation_id); // which dials on
   CAF_CHECK_EQUAL(two.next<link_up>().id, 1);
 }

@@ -8,11 +8,13 @@ namespace {
 constexpr int backlog = 64;
 }
 
-link_door::link_door(event_loop& loop, const link_limits& limits, own_hello own, link_opened opened)
+link_door::link_door(event_loop& loop, const link_limits& limits, own_hello own, link_opened opened,
+                     std::shared_ptr<const linked_nodes> linked)
     : loop_(loop),
       limits_(limits),
       own_(std::move(own)),
       opened_(std::move(opened)),
+      linked_(std::move(linked)),
       log_(loop.time()),
       listener_({&loop}, [this](tcp::socket socket, std::size_t, std::size_t) { return accepted(std::move(socket)); }) {}
 
@@ -48,7 +50,10 @@ void link_door::answer(const std::shared_ptr<greeting>& to, const std::string& f
   if (!said)
     return forget(said.error().detail);
   auto own = own_();
-  const auto version = agree_with_dialler(own, *said);
+  auto version = agree_with_dialler(own, *said);
+  if (version && linked_)
+    if (auto alone = linked_->check(*said); !alone)
+      version = tl::unexpected<error>(std::move(alone.error()));
   if (!version)
     own.refusal = version.error().detail;
   to->say(own, [this, to, forget, peer = *said, version, why = own.refusal](const result<void>& sent) {

@@ -5,6 +5,7 @@
 #pragma once
 #include "net/event_loop.hpp"
 #include "net/links/greeting.hpp"
+#include "net/links/linked_nodes.hpp"
 #include "net/listener.hpp"
 #include "net/peer_log.hpp"
 
@@ -33,7 +34,9 @@ using own_hello = std::function<hello()>; // asked each time: the cluster id may
 
 class link_door {
 public:
-  link_door(event_loop& loop, const link_limits& limits, own_hello own, link_opened opened);
+  // `linked`: the second process of a node is turned away; may be null.
+  link_door(event_loop& loop, const link_limits& limits, own_hello own, link_opened opened,
+            std::shared_ptr<const linked_nodes> linked = nullptr);
   ~link_door();
   result<bound_endpoint> listen(const std::string& host, std::uint16_t port);
   void start() { listener_.start(); }
@@ -47,6 +50,7 @@ private:
   link_limits limits_;
   own_hello own_;
   link_opened opened_;
+  std::shared_ptr<const linked_nodes> linked_;
   peer_log log_;
   std::set<std::shared_ptr<greeting>> strangers_;
   listener listener_;
