@@ -1,5 +1,6 @@
 // DescribeTopicPartitions: topics with their partitions, page by page, in the order of names.
 #include "metadata/controller.hpp"
+#include "metadata/replica_places.hpp"
 #include "net/kafka/admin_handlers.hpp"
 #include "net/kafka/shared.hpp"
 
@@ -28,7 +29,8 @@ response_partition describe(const metadata::image& from, std::int32_t number, co
   row.isr_nodes = partition.isr;
   row.eligible_leader_replicas = partition.elr;
   row.last_known_elr = partition.last_known_elr;
-  std::ranges::copy_if(partition.replicas, std::back_inserter(row.offline_replicas), [&](node_id id) { return !is_usable(from, id); });
+  std::ranges::copy_if(partition.replicas, std::back_inserter(row.offline_replicas),
+                       [&](node_id id) { return !is_online(from, partition, id); });
   row.leader_id = partition.leader;
   if (partition.leader == no_node || !is_usable(from, partition.leader)) {
     row.leader_id = no_node;

@@ -1,5 +1,6 @@
 // Metadata: brokers, and topics with their partitions' leaders; creates topics that are asked for and missing.
 #include "metadata/controller.hpp"
+#include "metadata/replica_places.hpp"
 #include "net/endpoints.hpp"
 #include "net/kafka/handlers.hpp"
 #include "net/kafka/shared.hpp"
@@ -33,7 +34,8 @@ metadata_response::partition describe(const image& from, std::int32_t number, co
   row.leader_epoch = partition.leader_epoch;
   row.replica_nodes = partition.replicas;
   row.isr_nodes = partition.isr;
-  std::ranges::copy_if(partition.replicas, std::back_inserter(row.offline_replicas), [&](node_id id) { return !is_usable(from, id); });
+  std::ranges::copy_if(partition.replicas, std::back_inserter(row.offline_replicas),
+                       [&](node_id id) { return !is_online(from, partition, id); });
   row.leader_id = partition.leader;
   if (partition.leader == no_node || !is_usable(from, partition.leader)) {
     row.leader_id = no_node;
