@@ -1,7 +1,9 @@
-// The broker actor's orders: a new image, a failed directory, the end; and its housekeeping. A replica's life is in broker_replicas.cpp.
+// The broker actor's orders: a new image, the end; and its housekeeping. A replica's life is in broker_replicas.cpp, what becomes of those that
+// cannot go on where they are in broker_failures.cpp.
 #include "actors/broker.hpp"
 
 #include "base/log.hpp"
+#include "metadata/replica_places.hpp"
 
 #include <caf/send.hpp>
 
@@ -72,6 +74,7 @@ void broker::obey(image_update& order) {
   }
   if (!std::exchange(leftovers_kept_, true))
     keep_leftovers();
+  report_failed();
   send_open_jobs();
   publish_routes();
 }
@@ -99,8 +102,11 @@ void broker::apply_topic(const metadata::topic_image& wanted, const token& appli
       fresh.name = {wanted.name, number};
       note(fresh, registration);
       fresh.waiting.push_back(applied);
-      fresh.directory = choose_directory(fresh.name);
+      fresh.directory = choose_directory(fresh.name, registration);
       ++replicas_in_[fresh.directory];
+      if (const auto said = directory_of(registration, with_->config->id);
+          !said.is_zero() && said == with_->directories[fresh.directory].id)
+        set_aside_elsewhere(fresh);
       of.routes_changed = true;
       open_later(wanted.id, of, fresh, with_->directories[fresh.directory].clean);
       continue;
@@ -202,19 +208,6 @@ void broker::remove_topic(const uuid& topic_id, const token& applied) {
 
 // -- directories, the end, housekeeping -------------------------------------------------------------------------------
 
-void broker::obey(directory_failed& order) {
-  for (std::size_t i = 0; i < with_->directories.size(); ++i) {
-    auto& directory = with_->directories[i];
-    if (directory.path != order.path || !failed_directories_.insert(i).second)
-      continue;
-    caf::anon_send(directory.environment->flusher, directory_order{take_offline{order.reason}});
-    for (auto& [topic_id, of] : topics_)
-      for (auto& [number, here] : of.replicas)
-        if (here.directory == i && here.actor)
-          caf::anon_send(here.actor, partition_order{went_offline{order.reason}});
-  }
-}
-
 void broker::obey(stop_broker& order) {
   stopping_ = true;
   stopped_ = std::move(order.done);
@@ -293,6 +286,7 @@ void broker::housekeep() {
         caf::anon_send(here.actor, partition_order{maintain{}});
       }
   }
+  report_failed();
   write_checkpoints order;
   const auto due = [now_ms](std::int64_t& at_ms, std::int64_t interval_ms) {
     if (at_ms > now_ms)

@@ -17,6 +17,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -27,6 +28,7 @@ namespace cafka::actors {
 // One log directory as found at the start, and the actors that serve it.
 struct broker_directory {
   std::string path;
+  uuid id; // zero: it has none
   bool clean = false; // the last stop wrote its marker
   bool written_by_kafka = false; // last, and it was killed
   std::map<topic_partition, std::string> found;
@@ -45,6 +47,9 @@ struct broker_start {
   maintenance_board* board = nullptr;
   std::function<void(const live_config&)> adopt; // what has changed while the node runs; thread-safe
   prng random{0}; // names of retired directories
+  std::string metadata_directory; // its failure ends the node
+  std::function<void(metadata::failed_replicas_report)> report_failed; // to the controller; may be empty
+  std::function<void()> failed; // the node is to end; the reason is logged. May be empty
 };
 
 class broker final : public shard_actor<broker_actor::base> {
@@ -84,6 +89,10 @@ private:
     bool files_are_ours = true; // false: the directory holds another topic's partition of the same name
     bool has_others = false;    // replicas on other nodes
     bool holds_name = false;    // in retiring_: a new topic of this name waits until this one is out of its directory
+    std::int32_t failed_in_epoch = -1; // of one in failed_replicas_: the highest leader epoch in which it can have fetched
+    std::int64_t reported_ms = -1; // −1: not yet
+    std::optional<std::size_t> anew_in; // the directory that the controller was asked for
+    bool starts_over = false; // once its actor has ended
     std::int32_t deaths = 0;
     std::int64_t last_death_ms = 0;
   };
@@ -127,7 +136,18 @@ private:
   // True if it was waiting for an older directory of its name to go: it has no files of its own yet.
   bool stop_deferring(const uuid& topic_id, std::int32_t number);
   void finish_retiring(const uuid& topic_id, std::int32_t number);
-  [[nodiscard]] std::size_t choose_directory(const topic_partition& name) const;
+
+  // What cannot go on where it is (broker_failures.cpp).
+  void note_failed(const uuid& topic_id, replica& what);
+  void report_failed();
+  [[nodiscard]] std::optional<std::size_t> choose_anew(const replica& what) const;
+  void start_over(const uuid& topic_id, topic& of, replica& what);
+  void begin_anew(const uuid& topic_id, topic& of, replica& what);
+  void set_aside_elsewhere(const replica& what);
+  void forget_this_boot();
+  // Where the metadata says, or its files are, or the fewest replicas are.
+  [[nodiscard]] std::size_t choose_directory(const topic_partition& name, const metadata::partition_registration& registration) const;
+  [[nodiscard]] std::optional<std::size_t> fewest_replicas() const; // among those that have not failed
   [[nodiscard]] shard* shard_of(const uuid& topic_id, std::int32_t number) const;
   [[nodiscard]] replica* find(const topic_id_partition& what);
 
@@ -143,6 +163,8 @@ private:
   std::vector<std::vector<open_job>> jobs_; // by directory, to be sent
   std::vector<std::size_t> replicas_in_;    // by directory
   std::set<std::size_t> failed_directories_;
+  std::set<topic_id_partition> failed_replicas_; // cannot go on where they are
+  std::size_t told_failed_directories_ = 0; // how many of them the controller was told of
   std::set<topic_partition> retiring_;                // their directories still have their old names
   std::vector<std::pair<topic_id_partition, bool>> deferred_; // to be opened once such a name is free; and whether clean
   std::size_t published_topics_ = 0;

@@ -2,6 +2,7 @@
 #include "actors/broker.hpp"
 
 #include "base/log.hpp"
+#include "metadata/replica_places.hpp"
 
 #include <caf/send.hpp>
 
@@ -21,15 +22,27 @@ constexpr std::int64_t progress_interval_ms = 2'000;
 
 } // namespace
 
-std::size_t broker::choose_directory(const topic_partition& name) const {
-  std::size_t best = 0;
-  for (std::size_t i = 0; i < with_->directories.size(); ++i) {
-    if (with_->directories[i].found.contains(name))
-      return i;
-    const auto better = replicas_in_[i] < replicas_in_[best] && !failed_directories_.contains(i);
-    if (better || failed_directories_.contains(best))
-      best = i;
+std::size_t broker::choose_directory(const topic_partition& name, const metadata::partition_registration& registration) const {
+  const auto assigned = directory_of(registration, with_->config->id);
+  const auto& all = with_->directories;
+  std::optional<std::size_t> said, found;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (!assigned.is_zero() && all[i].id == assigned)
+      said = i;
+    if (!found && all[i].found.contains(name))
+      found = i;
   }
+  // Not where it would begin with nothing while its records are counted on: somebody has moved its files.
+  if (said && (!found || all[*said].found.contains(name) || !is_counted_on(registration, with_->config->id)))
+    return *said;
+  return found ? *found : fewest_replicas().value_or(0);
+}
+
+std::optional<std::size_t> broker::fewest_replicas() const {
+  std::optional<std::size_t> best;
+  for (std::size_t i = 0; i < with_->directories.size(); ++i)
+    if (!failed_directories_.contains(i) && (!best || replicas_in_[i] < replicas_in_[*best]))
+      best = i;
   return best;
 }
 
@@ -140,6 +153,7 @@ void broker::send_open_jobs() {
 
 void broker::opened(std::vector<opened_log>& logs) {
   std::vector<token> released; // only after the routes are out
+  std::vector<directory_failed> broken;
   for (auto& each : logs) {
     --opening_;
     ++opened_;
@@ -154,9 +168,13 @@ void broker::opened(std::vector<opened_log>& logs) {
       continue;
     }
     what->files_are_ours = each.log || each.log.error().code != errc::inconsistent_topic_id;
-    if (!each.log)
+    if (!each.log) {
       set_offline(of->second, *what, each.log.error().to_string());
-    else if (!what->retire_after)
+      if (each.log.error().code == errc::quarantined)
+        note_failed(each.topic_id, *what);
+      else if (each.log.error().code == errc::io_error && with_->directories.size() > 1) // else the rest is better served than nothing
+        broken.push_back({with_->directories[what->directory].path, each.log.error().to_string()});
+    } else if (!what->retire_after)
       serve(each.topic_id, of->second, *what, *each.log);
     if (what->retire_after) {
       each.log = fail(errc::cancelled); // closes the files first
@@ -165,6 +183,9 @@ void broker::opened(std::vector<opened_log>& logs) {
       finish_retiring(each.topic_id, each.name.partition);
     }
   }
+  for (auto& each : broken)
+    obey(each);
+  report_failed();
   const auto now_ms = with_->time->monotonic_ms();
   if (opening_ > 0 && now_ms - progress_told_ms_ >= progress_interval_ms) {
     progress_told_ms_ = now_ms;
@@ -192,8 +213,10 @@ void broker::serve(const uuid& topic_id, topic& of, replica& what, log_box& log)
   what.offline_reason.clear();
   by_actor_[what.actor.id()] = {topic_id, what.name.partition};
   monitor(what.actor);
-  if (failed_directories_.contains(what.directory))
+  if (failed_directories_.contains(what.directory)) {
     caf::anon_send(what.actor, partition_order{went_offline{"log directory " + directory.path + " is offline"}});
+    note_failed(topic_id, what);
+  }
   lead(topic_id, what);
   of.routes_changed = true;
 }
@@ -226,6 +249,8 @@ void broker::down(const caf::down_msg& message) {
     of->second.routes_changed = true;
     if (what->retire_after)
       finish_retiring(where.topic_id, where.partition);
+    else if (!stopping_ && what->starts_over)
+      begin_anew(where.topic_id, of->second, *what);
     else if (!stopping_)
       died(where.topic_id, of->second, *what, to_string(message.reason));
     else if (what->state != phase::closing)
@@ -262,6 +287,7 @@ void broker::finish_retiring(const uuid& topic_id, std::int32_t number) {
   const auto of = topics_.find(topic_id);
   auto& what = of->second.replicas.at(number);
   auto& directory = with_->directories[what.directory];
+  failed_replicas_.erase({topic_id, number});
   if (what.files_are_ours) {
     retire_partition order;
     order.name = what.name;

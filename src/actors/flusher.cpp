@@ -125,6 +125,36 @@ void flusher::obey(write_clean_marker& order) {
   order.done.deliver(std::move(outcome));
 }
 
+void flusher::obey(set_aside& order) {
+  if (is_offline()) {
+    order.done.deliver(fail(offline_.code, offline_.detail));
+    return;
+  }
+  const auto renamed = directory_->set_aside(order.name, order.tag);
+  if (!renamed) {
+    CAFKA_LOG_WARN("cannot set {} in {} aside: {}", order.name.to_string(), directory_->path(), renamed.error().to_string());
+    order.done.deliver(fail(renamed.error().code, renamed.error().detail));
+    return;
+  }
+  if (!renamed->empty())
+    CAFKA_LOG_WARN("{} in {} is no longer that partition's: it is kept as {} until somebody removes it", order.name.to_string(),
+                   directory_->path(), *renamed);
+  if (order.marks)
+    tracked_[order.name] = std::move(order.marks);
+  else
+    tracked_.erase(order.name);
+  ++tracked_version_;
+  order.done.deliver(write_all(true, true, true));
+}
+
+// Not removed: a directory without one was last written by Kafka.
+void flusher::obey(forget_boot&) {
+  if (is_offline())
+    return;
+  if (auto noted = with_.files->replace_text(directory_->path() + '/' + std::string{boot_file}, "a directory failed"); !noted)
+    CAFKA_LOG_WARN("cannot note in {} that another directory failed: {}", directory_->path(), noted.error().to_string());
+}
+
 void flusher::obey(take_offline& order) {
   if (!is_offline())
     go_offline({errc::io_error, std::move(order.reason)});

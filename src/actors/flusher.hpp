@@ -49,6 +49,8 @@ private:
   void obey(write_clean_marker& order);
   void obey(take_offline& order);
   void obey(measure_volume& order);
+  void obey(set_aside& order);
+  void obey(forget_boot&);
   void obey(std::monostate&) {}
 
   using mark = std::atomic<std::int64_t> partition_marks::*;

@@ -203,6 +203,14 @@ struct retire_partition {
   std::int64_t delay_ms = 0;
   completion_reply<void> done;
 };
+// What lies under the partition's name, if anything does, is renamed to "…-stray", durably, and stays. From then on the checkpoints hold the
+// partition as `marks` have it, and do so before the answer; null: no longer.
+struct set_aside {
+  topic_partition name;
+  uuid tag;
+  marks_ptr marks;
+  completion_reply<void> done; // may be empty
+};
 // From now on the checkpoints hold this partition, or no longer do (null marks).
 struct track_partition {
   topic_partition name;
@@ -221,6 +229,9 @@ struct write_clean_marker {
   completion_reply<void> done;
 };
 
+// A directory of this node failed: whatever starts next here may lack what was in the page cache, even in this boot of the machine.
+struct forget_boot {};
+
 // Someone else met the damage first: nothing more is written or synced here.
 struct take_offline {
   std::string reason;
@@ -236,7 +247,7 @@ struct measure_volume {
 
 struct directory_order {
   std::variant<std::monostate, remove_files, retire_partition, track_partition, write_checkpoints, write_clean_marker, take_offline,
-               measure_volume>
+               measure_volume, set_aside, forget_boot>
       what;
 };
 
@@ -354,6 +365,10 @@ struct isr_request {
   replication::isr_proposal proposal;
   partition_actor answer_to;
 };
+// To the controller, from the broker, which says it again until the image shows what came of it. As which incarnation is for the receiver to say.
+struct failed_replicas_request {
+  metadata::failed_replicas_report report;
+};
 // Flushes and closes the metadata log, answers this node's broker_epoch and ends.
 struct stop_metadata {
   completion_reply<std::int64_t> done;
@@ -373,7 +388,7 @@ struct init_producer_id_request {
 struct metadata_request {
   std::variant<std::monostate, create_topics_request, delete_topics_request, create_partitions_request, alter_configs_request,
                start_metadata, leave_cluster, stop_metadata, answers_due, init_producer_id_request, elect_leaders_request,
-               describe_quorum_request, isr_request, link_event>
+               describe_quorum_request, isr_request, failed_replicas_request, link_event>
       what;
 };
 

@@ -8,6 +8,7 @@
 #include "actors/controller_channel.hpp"
 #include "actors/messages.hpp"
 #include "actors/metadata_log.hpp"
+#include "actors/node_load.hpp"
 #include "actors/shard_actor.hpp"
 #include "actors/snapshot.hpp"
 #include "base/clock.hpp"
@@ -36,6 +37,7 @@ struct metadata_start {
   snapshot<metadata::image>* published = nullptr;
   std::atomic<node_id>* controller = nullptr; // where the active one is, or −1; may be null
   marks_ptr marks; // of the metadata log, for the checkpoints
+  node_load* load = nullptr; // told until when this broker's session runs; null: it is the only one
   // From the actor's thread: this node can no longer keep metadata, the reason in words for the operator.
   std::function<void(std::string)> failed;
 };
@@ -109,6 +111,7 @@ private:
   void obey(describe_quorum_request& request);
   void obey(leave_cluster& request);
   void obey(isr_request& request);
+  void obey(failed_replicas_request& request);
   void propose_isrs();
   template <class Outcomes, class T>
   void ask_for(controller_question what, completion_reply<std::vector<T>> to);
@@ -127,6 +130,7 @@ private:
   void decide(const elect_leaders_call& call, answer_to to);
   void decide(const producer_ids_call& call, answer_to to);
   void decide(const describe_quorum_call& call, answer_to to);
+  void decide(const metadata::failed_replicas_report& report, answer_to to);
   void return_preferred_leaders();
   // Appends what was decided, and answers once it is committed, and acted upon where that is waited for.
   void conclude(std::span<const metadata::metadata_record> records, controller_reply outcome, waits_for what, answer_to to);
@@ -134,6 +138,7 @@ private:
   void ask_peer(node_id id, const controller_question& question, on_answer then);
   void fail_calls(node_id to);
   void report_to_controller();
+  void heard(const metadata::broker_heartbeat_outcome& beat, std::int64_t asked_ms);
   void note_standing();
   void check_started();
 

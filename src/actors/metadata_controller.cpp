@@ -125,20 +125,29 @@ void metadata_keeper::report_to_controller() {
   if (!question)
     return;
   auto what = std::visit([](auto& each) { return controller_question{std::move(each)}; }, *question);
-  channel_.ask(std::move(what), now_ms() + with_->config->broker_session_timeout_ms, [this](const result<controller_reply>& answer) {
-    if (given_up_ || !ground_)
-      return;
-    if (!answer)
-      lifecycle_->unanswered(now_ms());
-    else if (const auto* registered = std::get_if<metadata::broker_registration_outcome>(&*answer))
-      lifecycle_->answered(*registered, now_ms());
-    else if (const auto* beat = std::get_if<metadata::broker_heartbeat_outcome>(&*answer))
-      lifecycle_->answered(*beat, now_ms());
-    else
-      lifecycle_->unanswered(now_ms());
-    note_standing();
-    report_to_controller();
-  });
+  const auto asked_ms = now_ms();
+  channel_.ask(std::move(what), asked_ms + with_->config->broker_session_timeout_ms,
+               [this, asked_ms](const result<controller_reply>& answer) {
+                 if (given_up_ || !ground_)
+                   return;
+                 if (!answer)
+                   lifecycle_->unanswered(now_ms());
+                 else if (const auto* registered = std::get_if<metadata::broker_registration_outcome>(&*answer))
+                   lifecycle_->answered(*registered, now_ms());
+                 else if (const auto* beat = std::get_if<metadata::broker_heartbeat_outcome>(&*answer))
+                   heard(*beat, asked_ms);
+                 else
+                   lifecycle_->unanswered(now_ms());
+                 note_standing();
+                 report_to_controller();
+               });
+}
+
+// The controller's session began when it heard the heartbeat, which was no earlier than it was sent.
+void metadata_keeper::heard(const metadata::broker_heartbeat_outcome& beat, std::int64_t asked_ms) {
+  lifecycle_->answered(beat, now_ms());
+  if (with_->load && beat.code == errc::none && !beat.fenced)
+    with_->load->session_ends_ms.store(asked_ms + with_->config->broker_session_timeout_ms, std::memory_order_release);
 }
 
 void metadata_keeper::note_standing() {
@@ -215,6 +224,22 @@ void metadata_keeper::propose_isrs() {
                  proposing_ = false;
                  propose_isrs();
                });
+}
+
+// -- replicas that cannot go on where they are ------------------------------------------------------------------------
+
+// An answer that does not come is of no account: the broker asks again.
+void metadata_keeper::obey(failed_replicas_request& request) {
+  if (!lifecycle_ || given_up_ || lifecycle_->broker_epoch() < 0)
+    return;
+  request.report.id = self();
+  request.report.broker_epoch = lifecycle_->broker_epoch();
+  channel_.ask(std::move(request.report), now_ms() + with_->config->broker_session_timeout_ms, [](const result<controller_reply>& reply) {
+    const auto* outcome = reply ? std::get_if<metadata::failed_replicas_outcome>(&*reply) : nullptr;
+    if (!reply || (outcome && outcome->code != errc::none))
+      CAFKA_LOG_WARN("the controller was not told of failed replicas: {}",
+                     reply ? error{outcome->code, outcome->message}.to_string() : reply.error().to_string());
+  });
 }
 
 // -- producer ids -----------------------------------------------------------------------------------------------------
@@ -385,6 +410,13 @@ void metadata_keeper::decide(const describe_quorum_call&, answer_to to) {
     described.observers.push_back(seen(each));
   std::ranges::sort(described.voters, {}, [](const auto& each) { return each.key; });
   to({errc::none, {}, std::move(described)});
+}
+
+void metadata_keeper::decide(const metadata::failed_replicas_report& report, answer_to to) {
+  auto decision = controller_.replicas_failed(report);
+  if (!decision.records.empty())
+    CAFKA_LOG_WARN("broker {}: {} directories have failed; {} changes", report.id, report.directories.size(), decision.records.size());
+  conclude(decision.records, std::move(decision.outcome), waits_for::commit, std::move(to));
 }
 
 // A node that died lost its partitions' leadership to others; back in sync it takes back those that it was given first.

@@ -29,7 +29,6 @@ namespace cafka::actors {
 namespace {
 
 constexpr auto patience = std::chrono::milliseconds(100); // between two looks at whether to give up
-constexpr auto longest_leave = std::chrono::milliseconds(5'000);
 
 // A completion whose value one thread waits for.
 template <class T>
@@ -203,6 +202,7 @@ result<void> node::parts::start() {
   with->published = &image;
   with->controller = &controller;
   with->marks = marks_of_metadata;
+  with->load = config->is_alone() ? nullptr : &load;
   with->failed = [failed = environment.failed](const std::string&) { failed(); };
   metadata_handle = spawn_on<metadata_keeper>(*system, nullptr, std::move(with));
   CAFKA_TRY_ASSIGN(voters, join_cluster());
@@ -294,10 +294,11 @@ result<void> node::parts::open_links() {
     caf::anon_send(desk_at, event);
     caf::anon_send(metadata_at, metadata_request{event});
   };
+  const auto linked = with->linked;
   links_handle = spawn_on<node_links>(*system, nullptr, std::move(with));
   links_loop = std::make_unique<net::event_loop>(shards.front()->io(), *environment.time);
   doors = std::make_shared<link_doors>(
-      *links_loop, limits, [said = greeting] { return said->get(); }, links_handle);
+      *links_loop, limits, [said = greeting] { return said->get(); }, links_handle, linked);
   const auto& at = config->controller_listeners.front();
   if (auto listening = doors->listen(at.host, at.port); !listening)
     return tl::unexpected<error>(std::move(listening.error()));
@@ -360,12 +361,18 @@ std::shared_ptr<broker_start> node::parts::make_broker_start() {
     server->limit_connections(static_cast<std::size_t>(live.max_connections), static_cast<std::size_t>(live.max_connections_per_ip));
   };
   with->random = prng{random.next()};
+  with->metadata_directory = directories.all[directories.metadata].files->path();
+  with->report_failed = [to = metadata_handle](metadata::failed_replicas_report report) {
+    caf::anon_send(to, metadata_request{failed_replicas_request{std::move(report)}});
+  };
+  with->failed = environment.failed;
   for (auto& each : shards)
     with->shards.push_back(each.get());
   for (auto& data : directories.all) {
     auto& files = *data.files;
     broker_directory directory;
     directory.path = files.path();
+    directory.id = files.identity()->directory_id;
     directory.clean = files.clean_marker().has_value();
     directory.written_by_kafka = data.written_by_kafka;
     for (const auto& found : files.partitions())
@@ -457,10 +464,12 @@ bool node::parts::stop() {
   return clean;
 }
 
-// So that partitions have other leaders before this one goes. Not without end: the others may be gone, or go as well.
+// So that partitions have other leaders before this one goes. No longer than its session: if no controller answers for so long, there is none, or it
+// has fenced this broker and elected others.
 void node::parts::leave() {
   if (!broker_handle || config->is_alone() || image.load()->brokers().size() < 2)
     return;
+  const std::chrono::milliseconds longest_leave{config->broker_session_timeout_ms};
   awaited<void> left;
   caf::anon_send(metadata_handle, metadata_request{leave_cluster{left.reply()}});
   if (left.value.wait_for(longest_leave) != std::future_status::ready)

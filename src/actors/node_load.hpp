@@ -1,4 +1,4 @@
-// What is parked in the whole node, and how much of it there may be. Bytes in flight are bounded where they are read (net); what is parked
+// What holds for the whole node: what is parked, how much of it there may be, and until when this broker is known to be in service. Bytes in flight are bounded where they are read (net); what is parked
 // here holds no request bytes any more, so it is counted, not weighed. One object per node, shared by all partitions.
 #pragma once
 #include <atomic>
@@ -27,6 +27,9 @@ struct node_load {
   node_load(std::int64_t max_parked_produces, std::int64_t max_watches) : parked_produces(max_parked_produces), watches(max_watches) {}
   bounded_count parked_produces;
   bounded_count watches;
+  // Monotonic. Until then no controller has fenced this broker, so nobody else leads what it leads; set by the metadata actor at each heartbeat
+  // that was answered. Nobody else can lead: never_ms.
+  std::atomic<std::int64_t> session_ends_ms{INT64_MAX};
 };
 
 inline constexpr std::size_t max_parked_produces_per_partition = 16'384;

@@ -72,6 +72,7 @@ void partition::on_exit() {
   watches_.clear();
   saving_.clear();
   waiting_to_save_.clear();
+  deleting_.clear();
   if (environment_)
     refuse_fetches();
   replicas_.reset();
@@ -96,6 +97,7 @@ void partition::obey(leadership& order) {
     leader_.resign(released);
     finish_all(released);
     notify_watchers();
+    answer_deletions();
     return take_part(order);
   }
   const replication::leadership view{registration.leader_epoch, registration.partition_epoch, registration.replicas, registration.isr};
@@ -106,12 +108,16 @@ void partition::obey(leadership& order) {
       leader_.resign(released);
     finish_all(released);
     leader_.become_leader(view, log_->log_end_offset(), log_->flushed_end_offset(), marks_->high_watermark.load(), now_ms());
-    if (offline_reason_.empty())
-      if (auto begun = log_->begin_leader_epoch(registration.leader_epoch); !begun)
+    if (offline_reason_.empty()) {
+      if (auto begun = log_->begin_leader_epoch(registration.leader_epoch); !begun && begun.error().code == errc::io_error)
+        lose_directory(begun.error());
+      else if (!begun)
         go_offline("cannot write the leader epoch: " + begun.error().to_string());
+    }
   }
   take_part(order);
   advance();
+  answer_deletions();
   if (is_fsync())
     request_flush();
 }
@@ -134,8 +140,7 @@ void partition::adopt_core_config() {
       return;
     if (auto ticket = log_->prepare_flush()) {
       if (auto synced = ticket->sync(); !synced) {
-        go_offline("log directory " + environment_->log_directory + " is offline: " + synced.error().to_string());
-        environment_->report({environment_->log_directory, synced.error().to_string()});
+        lose_directory(synced.error());
         return;
       }
       log_->mark_flushed(ticket->end_offset);
@@ -235,6 +240,7 @@ void partition::expire() {
   finish_all(late);
   if (parked_.size() > 0)
     arm_tick(leader_.next_deadline_ms());
+  answer_deletions();
   tick_replicas();
 }
 

@@ -41,6 +41,7 @@ struct partition_environment {
   std::int64_t replica_fetch_max_bytes = 1 << 20; // replica.fetch.max.bytes
   std::int64_t replica_fetch_response_max_bytes = 10 << 20; // replica.fetch.response.max.bytes
   std::int64_t replica_fetch_backoff_ms = 1'000; // replica.fetch.backoff.ms
+  std::int64_t replica_socket_timeout_ms = 30'000; // replica.socket.timeout.ms
   std::size_t max_producers = 65'536; // producer.id.max.per.partition
   std::function<void(directory_failed)> report; // an append met an I/O error; from any thread
 };
@@ -103,6 +104,8 @@ private:
   void flushed(const flush_outcome& outcome);
   void advance(); // after anything that may have moved the high watermark
   void go_offline(const std::string& reason);
+  // What the log said cannot be the end of this partition alone: the whole directory is offline.
+  void lose_directory(const error& cause);
 
   // Replicas.
   struct parked_fetch {
@@ -111,6 +114,7 @@ private:
     link_load load;
     std::int64_t sent_bytes = 0; // in the last answer, until the next fetch shows that it arrived
     bool is_waiting = false;
+    std::int64_t told_log_start_offset = -1; // what the follower was last told of the leader's log start, or has
     void settle(const link_load& now) const {
       if (load && load == now)
         load->fetch_sub(sent_bytes, std::memory_order_relaxed);
@@ -120,6 +124,7 @@ private:
   struct among_replicas {
     uuid topic_id;
     cluster_view_ptr brokers;
+    std::vector<node_id> others;
     std::unique_ptr<replication::partition_follower> follower; // null while it leads
     replication::following whom;
     std::vector<parked_fetch> fetches; // one per follower
@@ -161,6 +166,10 @@ private:
   [[nodiscard]] replication::leader_config core_config() const;
   void adopt_core_config();
   void save_start_offset();
+  // Where the log begins on this and every other live replica; −1: of one of them that is not known.
+  [[nodiscard]] std::int64_t low_watermark() const;
+  void answer_deletions();
+  void fail_deletions(errc code, const std::string& message);
   void update_maintenance_due();
   [[nodiscard]] result<void> apply_retention(std::int64_t wall_ms);
   void note_extent(); // after segments have gone
@@ -188,9 +197,11 @@ private:
   std::size_t prune_watches_at_ = 16;
   struct pending_start_offset {
     std::int64_t log_start_offset = 0;
+    std::int64_t deadline_ms = 0; // monotonic
     completion_reply<std::int64_t> done;
   };
   std::vector<pending_start_offset> saving_, waiting_to_save_;
+  std::vector<pending_start_offset> deleting_; // saved here; the other replicas that are alive have not all followed yet
 
   bool flush_in_flight_ = false;
   std::int64_t unflushed_records_ = 0;

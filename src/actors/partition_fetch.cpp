@@ -153,9 +153,10 @@ void partition::answer(delete_records_query& query) {
     }
     note_extent();
     update_maintenance_due();
+    release_fetches();
   }
   // Answered once the checkpoint holds it: deleted records must not come back after a crash.
-  waiting_to_save_.push_back({log_->log_start_offset(), std::move(query.done)});
+  waiting_to_save_.push_back({log_->log_start_offset(), query.deadline_monotonic_ms, std::move(query.done)});
   save_start_offset();
 }
 
@@ -175,12 +176,60 @@ void partition::save_start_offset() {
 void partition::obey(start_offset_saved& order) {
   for (auto& each : saving_) {
     if (order.outcome)
-      each.done.deliver(each.log_start_offset);
+      deleting_.push_back(std::move(each));
     else
       each.done.deliver(fail(errc::kafka_storage_error, order.outcome.error().to_string()));
   }
   saving_.clear();
+  answer_deletions();
   save_start_offset();
+}
+
+std::int64_t partition::low_watermark() const {
+  auto low = log_->log_start_offset();
+  if (!replicas_ || !replicas_->brokers)
+    return low;
+  const auto is_alive = [this](node_id id) {
+    return std::ranges::find(replicas_->brokers->eligible, id, &replication::partition_leader::eligible_broker::id) !=
+           replicas_->brokers->eligible.end();
+  };
+  for (const auto id : replicas_->others) {
+    if (!is_alive(id))
+      continue;
+    const auto asked = std::ranges::find(replicas_->fetches, id, &parked_fetch::from);
+    if (asked == replicas_->fetches.end() || asked->position.current_leader_epoch != leader_.leader_epoch())
+      return -1;
+    low = std::min(low, asked->position.log_start_offset);
+  }
+  return low;
+}
+
+// As in Kafka: with the low watermark, once no live replica serves the deleted records, should it lead one day.
+void partition::answer_deletions() {
+  if (deleting_.empty())
+    return;
+  if (!leader_.leads())
+    return fail_deletions(errc::not_leader_or_follower, explain(errc::not_leader_or_follower, -1));
+  const auto low = low_watermark();
+  const auto now = now_ms();
+  std::erase_if(deleting_, [&](pending_start_offset& each) {
+    if (low >= each.log_start_offset)
+      each.done.deliver(std::int64_t{low});
+    else if (each.deadline_ms <= now)
+      each.done.deliver(fail(errc::request_timed_out,
+                             "deleted here up to " + std::to_string(each.log_start_offset) + ", but not on every replica that is alive"));
+    else
+      return false;
+    return true;
+  });
+  for (const auto& each : deleting_)
+    arm_tick(each.deadline_ms);
+}
+
+void partition::fail_deletions(errc code, const std::string& message) {
+  for (auto* all : {&waiting_to_save_, &deleting_})
+    for (auto& each : std::exchange(*all, {}))
+      each.done.deliver(fail(code, message));
 }
 
 } // namespace cafka::actors

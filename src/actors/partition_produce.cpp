@@ -14,6 +14,10 @@ partition::refusal partition::refuse_write(const net::produce_task& task) {
     return {code, explain(code, task.current_leader_epoch)};
   if (!offline_reason_.empty())
     return {errc::kafka_storage_error, offline_reason_};
+  // What is acknowledged at once could lie where nobody looks for it; acks=all waits for the in-sync set, and reads see committed records only (R7).
+  if (task.acks != net::required_acks::all && environment_->load->session_ends_ms.load(std::memory_order_acquire) <= now_ms())
+    return {errc::not_leader_or_follower,
+            "the controller has not been heard for this broker's session time-out: another may lead " + name_.to_string()};
   return {};
 }
 
@@ -92,10 +96,8 @@ bool partition::append(produce_request& request, storage::checked_batch& batch, 
     // The log says that it is as it was.
     request.reply.set_may_be_written(false);
     request.reply.fail(errc::kafka_storage_error, "not written: " + appended.error().to_string());
-    if (appended.error().code == errc::io_error) {
-      go_offline("log directory " + environment_->log_directory + " is offline: " + appended.error().to_string());
-      environment_->report({environment_->log_directory, appended.error().to_string()});
-    }
+    if (appended.error().code == errc::io_error)
+      lose_directory(appended.error());
     return false;
   }
   marks_->size_bytes.fetch_add(static_cast<std::int64_t>(batch.bytes.size()), std::memory_order_release);
@@ -211,6 +213,11 @@ void partition::flushed(const flush_outcome& outcome) {
     request_flush();
 }
 
+void partition::lose_directory(const error& cause) {
+  go_offline("log directory " + environment_->log_directory + " is offline: " + cause.to_string());
+  environment_->report({environment_->log_directory, cause.to_string()});
+}
+
 void partition::go_offline(const std::string& reason) {
   if (!offline_reason_.empty())
     return;
@@ -219,9 +226,7 @@ void partition::go_offline(const std::string& reason) {
   if (replicas_ && replicas_->follower)
     replicas_->follower->stop();
   fail_parked(errc::kafka_storage_error, "appended, but whether it is on the disk is unknown: " + reason);
-  for (auto& each : waiting_to_save_)
-    each.done.deliver(fail(errc::kafka_storage_error, reason));
-  waiting_to_save_.clear();
+  fail_deletions(errc::kafka_storage_error, reason);
 }
 
 } // namespace cafka::actors

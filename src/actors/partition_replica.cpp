@@ -13,8 +13,6 @@ namespace cafka::actors {
 
 namespace {
 
-// A fetch waits at the leader until there is something to say: a link that breaks is noticed by the link, so this only bounds what nobody foresaw.
-constexpr std::int64_t longest_fetch_ms = 30'000;
 constexpr std::int64_t hold_back_ms = 5; // until another look at whether the way to a follower is free again
 constexpr std::int64_t propose_again_ms = 100;
 
@@ -35,6 +33,8 @@ void partition::take_part(leadership& order) {
   auto& mine = *replicas_;
   mine.topic_id = order.topic_id;
   mine.brokers = std::move(order.brokers);
+  mine.others.clear();
+  std::ranges::copy_if(registration.replicas, std::back_inserter(mine.others), [this](node_id id) { return id != environment_->node; });
   if (registration.leader == environment_->node) {
     mine.follower.reset();
     mine.cut_at = -1;
@@ -55,7 +55,7 @@ void partition::take_part(leadership& order) {
 }
 
 replication::follower_config partition::follower_config() const {
-  return {settings_->log.durability, longest_fetch_ms, environment_->replica_fetch_backoff_ms};
+  return {settings_->log.durability, environment_->replica_socket_timeout_ms, environment_->replica_fetch_backoff_ms};
 }
 
 // Not before this node is registered: a leader counts a follower by its broker epoch.
@@ -73,6 +73,7 @@ void partition::obey(brokers_changed& order) {
   if (!leader_.leads())
     follow();
   propose_isr();
+  answer_deletions();
 }
 
 // -- leading ----------------------------------------------------------------------------------------------------------
@@ -85,12 +86,16 @@ void partition::take(replica_request& request) {
   if (!request.is_progress) {
     place = &place_of(request.from);
     place->settle(request.load);
-    *place = {request.from, request.position, std::move(request.load), 0, true};
+    // In a later epoch it may be another log.
+    const auto told = place->position.current_leader_epoch == request.position.current_leader_epoch ? place->told_log_start_offset : -1;
+    *place = {request.from, request.position, std::move(request.load), 0, true, std::max(told, request.position.log_start_offset)};
   }
   if (answer.high_watermark_moved)
     advance();
-  if (place && place->is_waiting && !answer.may_park)
+  if (place && place->is_waiting && (!answer.may_park || place->told_log_start_offset < log_->log_start_offset()))
     respond(*place);
+  if (place)
+    answer_deletions();
   if (leader_.leads() && leader_.isr().size() < leader_.replica_count())
     propose_isr();
 }
@@ -125,6 +130,7 @@ void partition::respond(parked_fetch& fetch) {
       fetch.load->fetch_add(fetch.sent_bytes, std::memory_order_relaxed);
   }
   fetch.is_waiting = false;
+  fetch.told_log_start_offset = response.log_start_offset;
   message.content = response;
   caf::anon_send(environment_->desk, std::move(message));
 }
@@ -134,7 +140,8 @@ void partition::release_fetches() {
   if (!replicas_ || !log_)
     return;
   for (auto& each : replicas_->fetches)
-    if (each.is_waiting && replication::is_due(leader_, log_view(), each.position))
+    if (each.is_waiting &&
+        (each.told_log_start_offset < log_->log_start_offset() || replication::is_due(leader_, log_view(), each.position)))
       respond(each);
 }
 
@@ -223,10 +230,8 @@ void partition::append_replicated(byte_span batches) {
     const auto batch = batches.first(header->size_bytes());
     if (auto appended = log_->append(*header, batch, wall_ms); !appended) {
       CAFKA_LOG_ERROR("{}: cannot append: {}", name_.to_string(), appended.error().to_string());
-      if (appended.error().code == errc::io_error) {
-        go_offline("log directory " + environment_->log_directory + " is offline: " + appended.error().to_string());
-        environment_->report({environment_->log_directory, appended.error().to_string()});
-      }
+      if (appended.error().code == errc::io_error)
+        lose_directory(appended.error());
       break;
     }
     remember_producer(*header, batch);
@@ -269,17 +274,18 @@ void partition::carry_out(replication::follower_effects effects) {
   }
   if (effects.flush)
     request_flush();
-  const auto tell = [&](auto content) {
+  const auto tell = [&](replication::replica_fetch_request& position, auto wrap) {
+    position.log_start_offset = log_->log_start_offset(); // as it is after what was done above
     replica_outgoing message;
     message.to = replicas_->follower->leader();
     message.partition = {replicas_->topic_id, name_.partition};
-    message.content = std::move(content);
+    message.content = wrap(position);
     caf::anon_send(environment_->desk, std::move(message));
   };
   if (effects.fetch)
-    tell(*effects.fetch);
+    tell(*effects.fetch, [](auto& fetch) { return fetch; });
   if (effects.progress)
-    tell(replica_progress{*effects.progress});
+    tell(*effects.progress, [](auto& progress) { return replica_progress{progress}; });
   arm_for_cores();
 }
 
@@ -311,8 +317,7 @@ void partition::obey(recovery_point_lowered& order) {
   if (cut)
     cut = load_producers_again();
   if (!cut) {
-    go_offline("log directory " + environment_->log_directory + " is offline: " + cut.error().to_string());
-    environment_->report({environment_->log_directory, cut.error().to_string()});
+    lose_directory(cut.error());
     return;
   }
   note_extent();

@@ -76,9 +76,9 @@ struct producer_ids_call {
 struct describe_quorum_call {
   std::int8_t unused = 0;
 };
-using controller_question =
-    std::variant<create_topics_call, delete_topics_call, create_partitions_call, alter_configs_call, metadata::broker_registration_request,
-                 metadata::broker_heartbeat, alter_partition_call, elect_leaders_call, producer_ids_call, describe_quorum_call>;
+using controller_question = std::variant<create_topics_call, delete_topics_call, create_partitions_call, alter_configs_call,
+                                         metadata::broker_registration_request, metadata::broker_heartbeat, alter_partition_call,
+                                         elect_leaders_call, producer_ids_call, describe_quorum_call, metadata::failed_replicas_report>;
 
 struct controller_call {
   origin from;
@@ -97,9 +97,9 @@ struct alter_partition_outcomes {
 struct election_outcomes {
   std::vector<metadata::election_outcome> all;
 };
-using controller_reply =
-    std::variant<topic_outcomes, config_outcomes, metadata::broker_registration_outcome, metadata::broker_heartbeat_outcome,
-                 alter_partition_outcomes, election_outcomes, metadata::producer_id_block, election::quorum_description>;
+using controller_reply = std::variant<topic_outcomes, config_outcomes, metadata::broker_registration_outcome,
+                                      metadata::broker_heartbeat_outcome, alter_partition_outcomes, election_outcomes,
+                                      metadata::producer_id_block, election::quorum_description, metadata::failed_replicas_outcome>;
 
 struct controller_answer {
   errc code = errc::none; // none: `what` holds the outcomes; not_controller: nothing was done, ask who is
@@ -158,6 +158,8 @@ CAF_ADD_TYPE_ID(cafka_wire, (cafka::replication::replica_fetch_request))
 CAF_ADD_TYPE_ID(cafka_wire, (cafka::replication::replica_fetch_response))
 CAF_ADD_TYPE_ID(cafka_wire, (cafka::actors::describe_quorum_call))
 CAF_ADD_TYPE_ID(cafka_wire, (cafka::election::quorum_description))
+CAF_ADD_TYPE_ID(cafka_wire, (cafka::metadata::failed_replicas_report))
+CAF_ADD_TYPE_ID(cafka_wire, (cafka::metadata::failed_replicas_outcome))
 CAF_END_TYPE_ID_BLOCK(cafka_wire)
 
 #include "actors/wire_layout.hpp"

@@ -242,6 +242,20 @@ bool inspect(Inspector& f, alter_partition_outcome& outcome) {
                                   f.field("partition", outcome.partition));
 }
 template <class Inspector>
+bool inspect(Inspector& f, failed_replica& failed) {
+  return f.object(failed).fields(f.field("partition", failed.partition), f.field("directory", failed.directory),
+                                 f.field("anew_in", failed.anew_in));
+}
+template <class Inspector>
+bool inspect(Inspector& f, failed_replicas_report& report) {
+  return f.object(report).fields(f.field("id", report.id), f.field("broker_epoch", report.broker_epoch),
+                                 f.field("directories", report.directories), f.field("replicas", report.replicas));
+}
+template <class Inspector>
+bool inspect(Inspector& f, failed_replicas_outcome& outcome) {
+  return f.object(outcome).fields(f.field("code", outcome.code), f.field("message", outcome.message));
+}
+template <class Inspector>
 bool inspect(Inspector& f, producer_id_block& block) {
   return f.object(block).fields(f.field("code", block.code), f.field("message", block.message), f.field("first", block.first),
                                 f.field("count", block.count));
@@ -270,7 +284,7 @@ bool inspect(Inspector& f, replica_fetch_request& request) {
   return f.object(request).fields(f.field("current_leader_epoch", request.current_leader_epoch),
                                   f.field("fetch_offset", request.fetch_offset), f.field("last_fetched_epoch", request.last_fetched_epoch),
                                   f.field("flushed_end_offset", request.flushed_end_offset), f.field("broker_epoch", request.broker_epoch),
-                                  f.field("high_watermark", request.high_watermark));
+                                  f.field("high_watermark", request.high_watermark), f.field("log_start_offset", request.log_start_offset));
 }
 template <class Inspector>
 bool inspect(Inspector& f, replica_fetch_response& response) {

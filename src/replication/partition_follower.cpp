@@ -17,7 +17,8 @@ replica_fetch_request partition_follower::request(const replica_log& log) const 
           .last_fetched_epoch = log.last_epoch(),
           .flushed_end_offset = std::min(log.flushed_end_offset, log.log_end_offset),
           .broker_epoch = whom_.broker_epoch,
-          .high_watermark = high_watermark_};
+          .high_watermark = high_watermark_,
+          .log_start_offset = log.log_start_offset};
 }
 
 void partition_follower::fetch(const replica_log& log, std::int64_t now_ms, follower_effects& out) noexcept {

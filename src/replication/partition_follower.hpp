@@ -27,7 +27,7 @@ namespace cafka::replication {
 
 struct follower_config {
   storage::durability_mode durability = storage::durability_mode::fsync; // `replicated`: asks for no flush
-  std::int64_t fetch_wait_max_ms = 500; // replica.fetch.wait.max.ms: the leader answers by then, even if with nothing
+  std::int64_t fetch_wait_max_ms = 500; // replica.socket.timeout.ms: without an answer for so long it asks again
   std::int64_t fetch_backoff_ms = 1'000; // replica.fetch.backoff.ms: the longest pause after a failure, and the grace for an answer
 };
 

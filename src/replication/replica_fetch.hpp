@@ -32,6 +32,7 @@ struct replica_fetch_request {
   std::int64_t flushed_end_offset = 0; // ≤ fetch_offset
   std::int64_t broker_epoch = -1; // of the follower's incarnation
   std::int64_t high_watermark = 0; // what it knows: more is answered at once
+  std::int64_t log_start_offset = 0; // where its log begins
 };
 
 struct replica_fetch_response {

@@ -78,8 +78,8 @@ struct actors_fixture : test_coordinator_fixture<> {
     environment->flusher = nullptr;
   }
 
-  flusher_actor spawn_flusher() {
-    auto directory = storage::log_directory::open(pool, "/data", true);
+  flusher_actor spawn_flusher(const std::string& path = "/data") {
+    auto directory = storage::log_directory::open(pool, path, true);
     flusher::dependencies needs;
     needs.files = &files;
     needs.time = &time;

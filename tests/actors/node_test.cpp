@@ -288,7 +288,7 @@ CAF_TEST(a node with a full load stops in order and answers everything) {
   one.reset();
 }
 
-CAF_TEST(a failed disk keeps the node up for reads) {
+CAF_TEST(a failed disk ends writes and reads go on until the node stops) {
   auto one = start();
   const auto topic = create(*one, "t").topic_id;
   auto sink = std::make_shared<waiting_sink>();

@@ -118,6 +118,7 @@ CAF_TEST(every question to the controller) {
       elect_leaders_call{metadata::election_kind::unclean, {{"t", 1}}},
       producer_ids_call{3, 12},
       describe_quorum_call{},
+      metadata::failed_replicas_report{3, 12, {some_id()}, {{{some_id(), 4}, some_id(), some_id()}}},
   };
   for (const auto& each : all)
     check(controller_call{from(), each});
@@ -137,6 +138,7 @@ CAF_TEST(every answer of the controller) {
       metadata::producer_id_block{errc::none, "", 1000, 1000},
       election::quorum_description{
           1, 4, 60, {{{1, some_id()}, 60, 5, 6}}, {{{4, some_id()}, -1, -1, -1}}, {{1, "CONTROLLER", "host", 9093}}},
+      metadata::failed_replicas_outcome{errc::stale_broker_epoch, "why"},
   };
   for (const auto& each : all)
     check(controller_answer{errc::none, "message", each});
