@@ -52,6 +52,8 @@ CAF_TEST(faults of every kind) {
     sum.starts_over += one.starts_over;
     sum.isr_changes += one.isr_changes;
     sum.fail_overs += one.fail_overs;
+    sum.failed_directories += one.failed_directories;
+    sum.moves += one.moves;
     sum.simulated_ms += one.simulated_ms;
   }
   const auto took = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
@@ -59,10 +61,13 @@ CAF_TEST(faults of every kind) {
                        << " simulated seconds, " << sum.acked << " writes acked, " << sum.refused << " refused, " << sum.unknown
                        << " unknown, " << sum.elections << " elections, " << sum.isr_changes << " isr changes, " << sum.crashes
                        << " crashes (" << sum.power_cuts << " power cuts, " << sum.lost_disks << " lost disks), " << sum.truncations
-                       << " truncations, " << sum.starts_over << " starts over, " << sum.fail_overs << " controller changes; "
-                       << static_cast<double>(range.count()) / took << " seeds/s");
+                       << " truncations, " << sum.starts_over << " starts over, " << sum.failed_directories << " failed directories ("
+                       << sum.moves << " moves), " << sum.fail_overs << " controller changes; " << static_cast<double>(range.count()) / took
+                       << " seeds/s");
   CAF_CHECK(sum.acked > 0);
   CAF_CHECK(sum.truncations > 0);
+  if (range.count() > 100)
+    CAF_CHECK(sum.moves > 0);
 }
 
 // Without a fault nobody leaves the ISR, however busy its disk: what is one flush behind keeps up.

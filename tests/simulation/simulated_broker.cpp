@@ -1,4 +1,5 @@
 // What the partition actor does with its cores, and the broker around it: see simulated_partition.hpp.
+#include "metadata/replica_places.hpp"
 #include "simulation/simulated_partition.hpp"
 
 namespace cafka::test {
@@ -24,10 +25,29 @@ void simulated_partition::start(node& of) {
   of.follower.emplace(follower_config_);
   of.parked = {};
   of.flushing = false;
+  of.failed = of.moved = false;
   of.alter_id = 0;
   of.next_beat_ms = now_ms_;
   note("start of ", describe(of));
   at(now_ms_ + delay(), {.what = event::metadata, .to = of.id, .incarnation = of.incarnation});
+}
+
+bool simulated_partition::is_granted(const node& of, const metadata::partition_registration& partition) {
+  const auto other = simulated_metadata::directory(of.id, static_cast<std::uint8_t>(3 - of.directory), of.disk);
+  return metadata::may_start_over(partition, of.id, of.failed_in_epoch, other);
+}
+
+// In the other directory. Whoever may lose no more of what is acknowledged has to wait with it.
+void simulated_partition::start_over(node& of) {
+  ++totals_.moves;
+  of.failed = false;
+  of.moved = true;
+  of.directory = static_cast<std::uint8_t>(3 - of.directory);
+  of.may_lack_acked = true;
+  of.log.start_over_at(0, 0);
+  of.checkpoint = of.high_watermark = 0;
+  of.follower.emplace(follower_config_);
+  note(std::to_string(of.id), " starts over in directory ", std::int64_t{of.directory});
 }
 
 void simulated_partition::perform_at_broker(node& of, event& one) {
@@ -54,8 +74,10 @@ void simulated_partition::perform_at_broker(node& of, event& one) {
       crash(of, true, 20);
     break;
   case event::stop:
-    if (same_process)
+    if (same_process && may_stop(of))
       crash(of, false);
+    else if (same_process)
+      at(now_ms_ + 300, std::move(one));
     break;
   case event::metadata:
     if (!same_process)
@@ -107,19 +129,22 @@ void simulated_partition::obey(node& of, std::size_t batch) {
       if (auto& parked = of.parked[static_cast<std::size_t>(id)]; std::exchange(parked.present, false))
         answer_fetch(of, id, answer_parked(leader, of.log.view(), parked.request));
   }
+  if (of.failed && (quiet_ || may_lose_acked(of)) && is_granted(of, partition))
+    start_over(of);
   if (partition.leader == of.id) {
     of.follower->stop();
     if (leader.leads()) {
       leader.on_partition_changed(as, now_ms_);
     } else {
-      of.log.begin_leader_epoch(as.leader_epoch);
+      if (!of.failed)
+        of.log.begin_leader_epoch(as.leader_epoch);
       leader.become_leader(as, of.log.end(), of.log.flushed_end(), of.high_watermark, now_ms_);
       note(std::to_string(of.id), " leads ", describe(of));
       check_new_leader(of);
     }
     request_flush(of);
     pump(of);
-  } else if (partition.leader == no_node) {
+  } else if (partition.leader == no_node || of.failed) {
     of.follower->stop();
   } else {
     carry_out(of,
@@ -173,7 +198,7 @@ void simulated_partition::carry_out(node& of, const follower_effects& effects, c
 }
 
 void simulated_partition::request_flush(node& of) {
-  if (durability_ != durability_mode::fsync || of.flushing || of.log.flushed_end() >= of.log.end())
+  if (durability_ != durability_mode::fsync || of.failed || of.flushing || of.log.flushed_end() >= of.log.end())
     return;
   of.flushing = true;
   const auto takes = chance(chances_.stall) ? 50 + static_cast<std::int64_t>(random_.below(3'000))
@@ -183,6 +208,8 @@ void simulated_partition::request_flush(node& of) {
 
 void simulated_partition::on_flush_done(node& of, const event& one) {
   of.flushing = false;
+  if (of.failed)
+    return;
   if (of.log.cuts() == one.id)
     of.log.flushed(one.offset);
   if (of.leader->leads()) {
@@ -228,7 +255,7 @@ void simulated_partition::on_fetch_answer(node& of, event& one) {
 void simulated_partition::on_write(node& of, event& one) {
   auto& leader = *of.leader;
   const bool acks_all = one.flag;
-  if (leader.check_produce(-1, acks_all) != errc::none) {
+  if (leader.check_produce(-1, acks_all) != errc::none || of.failed) {
     ++totals_.refused;
     return;
   }
@@ -331,7 +358,13 @@ void simulated_partition::tick(node& of) {
                         .count = registers && of.directory_lost ? std::size_t{1} : 0,
                         .id = static_cast<std::uint64_t>(of.broker_epoch),
                         .offset = registers ? 0 : metadata_.view(of.known).offset,
+                        .batch = of.disk,
                         .flag = registers && of.page_cache_survived});
+    if (of.failed && !registers) {
+      if (!is_granted(of, metadata_.view(of.known).partition))
+        report_failure(of);
+      obey(of, of.known);
+    }
   }
   if (of.leader->leads()) {
     if (of.alter_id != 0 && now_ms_ >= of.alter_deadline_ms) {

@@ -42,16 +42,20 @@ simulated_metadata::simulated_metadata(std::size_t nodes, std::int32_t min_isr, 
 }
 
 broker_registration_request simulated_metadata::registration(node_id id, std::uint32_t incarnation, bool page_cache_survived,
-                                                             bool directory_lost) const {
+                                                             bool directory_lost, std::uint8_t disk) const {
   broker_registration_request request;
   request.id = id;
   prng source{static_cast<std::uint64_t>(id) << 32 | incarnation};
   request.incarnation_id = uuid::random(source);
   // Two: so the partition is in one that the metadata does not name, and what the registration says of them counts.
-  request.directories = {uuid{{static_cast<std::uint8_t>(id), 1}}, uuid{{static_cast<std::uint8_t>(id), 2}}};
+  request.directories = {directory(id, 1, disk), directory(id, 2, disk)};
   request.page_cache_survived = page_cache_survived;
   request.directory_lost = directory_lost;
   return request;
+}
+
+uuid simulated_metadata::directory(node_id id, std::uint8_t number, std::uint8_t disk) {
+  return uuid{{static_cast<std::uint8_t>(id), number, disk}};
 }
 
 void simulated_metadata::note_view() {

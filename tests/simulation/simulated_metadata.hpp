@@ -27,7 +27,9 @@ public:
   [[nodiscard]] std::int64_t log_end() const noexcept { return static_cast<std::int64_t>(log_.size()); }
   [[nodiscard]] const uuid& topic_id() const noexcept { return topic_id_; }
   [[nodiscard]] metadata::broker_registration_request registration(node_id id, std::uint32_t incarnation, bool page_cache_survived,
-                                                                   bool directory_lost = false) const;
+                                                                   bool directory_lost = false, std::uint8_t disk = 0) const;
+  // Number 1 or 2 on that disk of a node.
+  [[nodiscard]] static uuid directory(node_id id, std::uint8_t number, std::uint8_t disk);
 
   // Appends and replays. Gives the batch that must be committed before the outcome may be told.
   template <class Outcome>

@@ -34,6 +34,9 @@ simulated_partition::simulated_partition(std::uint64_t seed, bool with_trace)
   c.late_ms = 100 + static_cast<std::int64_t>(random_.below(2'000));
   c.flush_ms = 1 + static_cast<std::int64_t>(random_.below(40));
   c.restart_ms = 10 + static_cast<std::int64_t>(random_.below(3'000));
+  prng apart{seed ^ 0x9e3779b97f4a7c15ULL}; // of some seeds only, and nothing else that a seed chose changes with it
+  if (apart.chance(1, 4) && (durability_ == durability_mode::fsync || min_isr_ > 1)) // else none may lack anything, as one does after that
+    c.directory = 1 + apart.below(20);
   leader_config_.min_isr = min_isr_;
   leader_config_.durability = durability_;
   leader_config_.replica_lag_time_max_ms = 600 + static_cast<std::int64_t>(random_.below(2'000));
@@ -163,12 +166,25 @@ void simulated_partition::perform_at_controller(event& one) {
     return decided(batch);
   }
   case event::registration: {
-    auto decision =
-        core.register_broker(metadata_.registration(one.from, one.incarnation, one.flag, one.count == 1), metadata_.log_end(), now_ms_);
+    auto decision = core.register_broker(
+        metadata_.registration(one.from, one.incarnation, one.flag, one.count == 1, static_cast<std::uint8_t>(one.batch)),
+        metadata_.log_end(), now_ms_);
     const auto batch = metadata_.append(decision);
     if (decision.outcome.code == errc::none)
       waiting_answers_.emplace_back(
           batch, event{.what = event::registered, .to = one.from, .incarnation = one.incarnation, .offset = decision.outcome.broker_epoch});
+    return decided(batch);
+  }
+  case event::failure: {
+    const auto home = [&](std::size_t number) {
+      return simulated_metadata::directory(one.from, static_cast<std::uint8_t>(number), static_cast<std::uint8_t>(one.batch));
+    };
+    const auto decision = core.replicas_failed({one.from,
+                                                static_cast<std::int64_t>(one.id),
+                                                {home(one.count)},
+                                                {{{metadata_.topic_id(), 0}, home(one.count), home(3 - one.count)}}});
+    const auto batch = metadata_.append(decision);
+    note("failed directory of ", std::to_string(one.from), ": ", describe());
     return decided(batch);
   }
   default: {
@@ -228,6 +244,10 @@ bool simulated_partition::may_lose_acked(const node& victim) const noexcept {
   return lossy < min_isr_ - 1;
 }
 
+bool simulated_partition::may_stop(const node& victim) const noexcept {
+  return victim.up && ((!victim.failed && !victim.moved) || may_lose_power(victim));
+}
+
 bool simulated_partition::may_lose_power(const node& victim) const noexcept {
   return victim.up && (durability_ == durability_mode::fsync || may_lose_acked(victim));
 }
@@ -240,23 +260,42 @@ void simulated_partition::lose_disk(node& victim) {
   victim.checkpoint = 0;
   victim.high_watermark = 0;
   victim.directory_lost = true;
+  ++victim.disk;
+  victim.directory = 1;
+}
+
+// Of two; the process lives. What was not flushed may be gone, which shows when the process ends.
+void simulated_partition::fail_directory(node& victim) {
+  ++totals_.failed_directories;
+  victim.failed = true;
+  victim.failed_in_epoch = victim.leader_epoch;
+  victim.follower->stop();
+  note("a directory fails at ", describe(victim));
+  report_failure(victim);
+  update_deadline(victim);
+}
+
+void simulated_partition::report_failure(const node& of) {
+  send_to_controller(
+      {.what = event::failure, .from = of.id, .count = of.directory, .id = static_cast<std::uint64_t>(of.broker_epoch), .batch = of.disk});
 }
 
 void simulated_partition::crash(node& victim, bool power, std::int64_t restart_within_ms) {
   note(power ? "power cut of " : "kill of ", describe(victim));
   ++totals_.crashes;
   victim.up = false;
-  if (power) {
-    ++totals_.power_cuts;
-    if (durability_ == durability_mode::replicated)
-      victim.may_lack_acked = true;
+  const auto says_lossy = power || victim.failed || victim.moved; // this boot proves nothing any more
+  if (says_lossy && durability_ == durability_mode::replicated)
+    victim.may_lack_acked = true;
+  if (power || victim.failed) {
+    totals_.power_cuts += power ? 1 : 0;
     const auto unflushed = static_cast<std::uint64_t>(victim.log.end() - victim.log.flushed_end());
     victim.log.recover(victim.log.flushed_end() + static_cast<std::int64_t>(random_.below(unflushed + 1)));
     check_holds(victim, "a power cut");
   }
   // An earlier start that has not come to its registration lost what it lost.
   victim.directory_lost = victim.directory_lost && victim.broker_epoch < 0;
-  victim.page_cache_survived = !power && (victim.broker_epoch >= 0 || victim.page_cache_survived);
+  victim.page_cache_survived = !says_lossy && (victim.broker_epoch >= 0 || victim.page_cache_survived);
   victim.paused_until_ms = 0;
   totals_.unknown += victim.writes.size();
   victim.writes.clear();
@@ -289,7 +328,7 @@ void simulated_partition::random_cut() {
 void simulated_partition::random_fault() {
   const auto& c = chances_;
   if (chance(c.kill))
-    if (auto& victim = any_node(); victim.up)
+    if (auto& victim = any_node(); may_stop(victim))
       crash(victim, false);
   if (chance(c.power))
     if (auto& victim = any_node(); may_lose_power(victim))
@@ -297,6 +336,9 @@ void simulated_partition::random_fault() {
   if (chance(c.disk))
     if (auto& victim = any_node(); victim.up && may_lose_acked(victim))
       lose_disk(victim);
+  if (c.directory > 0 && chance(c.directory))
+    if (auto& victim = any_node(); victim.up && victim.broker_epoch >= 0 && !victim.failed && !victim.moved)
+      fail_directory(victim);
   if (chance(c.shut_down))
     if (auto& victim = any_node(); victim.up && victim.broker_epoch >= 0) { // its leaders move first
       note("shutdown of ", describe(victim));
@@ -336,7 +378,7 @@ void simulated_partition::random_fault() {
   }
   if (chance(c.retention)) {
     auto& one = any_node();
-    if (one.up && one.leader->leads() && now_ms_ >= one.paused_until_ms && one.high_watermark > one.log.start())
+    if (one.up && !one.failed && one.leader->leads() && now_ms_ >= one.paused_until_ms && one.high_watermark > one.log.start())
       one.log.advance_start(one.log.start() + 1 +
                             static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(one.high_watermark - one.log.start()))));
   }

@@ -1,6 +1,6 @@
 // One partition on three to five brokers, made of the real cores (partition_leader, partition_follower, controller) on simulated logs, network
 // and time, on one thread, from one seed. The seed also chooses the cluster and which faults there are: messages are delayed, overtake each
-// other and get lost, links are cut one way or both, processes are killed, lose power or hang, disks stall or are replaced, controllers change. Deciding
+// other and get lost, links are cut one way or both, processes are killed, lose power or hang, disks stall or are replaced, directories fail, controllers change. Deciding
 // code is the cores'; what is here is what the actors will do: carry out. After every step the invariants that it could break are checked;
 // broken() tells the first that did not hold.
 //
@@ -18,7 +18,7 @@ namespace cafka::test {
 
 struct simulation_totals {
   std::size_t events = 0, acked = 0, refused = 0, unknown = 0, elections = 0, crashes = 0, power_cuts = 0, lost_disks = 0, truncations = 0,
-              starts_over = 0, isr_changes = 0, fail_overs = 0;
+              starts_over = 0, isr_changes = 0, fail_overs = 0, failed_directories = 0, moves = 0;
   std::int64_t simulated_ms = 0;
 };
 
@@ -53,11 +53,14 @@ private:
     // On disk.
     simulated_log log;
     std::int64_t checkpoint = 0; // of the high watermark: any that it once had
+    std::uint8_t disk = 0, directory = 1; // which it is by now, and in which of the two directories on it the replica is
     // In the process.
     bool up = true;
     std::uint32_t incarnation = 1;
     bool page_cache_survived = false;
     bool directory_lost = false;
+    bool failed = false, moved = false; // the directory, and to the other one since
+    std::int32_t failed_in_epoch = -1;
     std::int64_t paused_until_ms = 0;
     std::int64_t broker_epoch = -1; // −1: not registered yet
     std::size_t known = 0; // metadata batch
@@ -90,6 +93,7 @@ private:
       alter,
       registration,
       heartbeat,
+      failure,
       commit // at the controller
     } what = fetch;
     node_id to = no_node, from = no_node;
@@ -130,8 +134,11 @@ private:
   void random_read();
   void crash(node& victim, bool power, std::int64_t restart_within_ms = 0);
   void lose_disk(node& victim);
+  void fail_directory(node& victim);
+  void report_failure(const node& of);
   [[nodiscard]] bool may_lose_acked(const node& victim) const noexcept;
   [[nodiscard]] bool may_lose_power(const node& victim) const noexcept;
+  [[nodiscard]] bool may_stop(const node& victim) const noexcept;
   void perform_at_controller(event& one);
   void decided(std::size_t batch);
   void commit(std::size_t batch);
@@ -139,6 +146,8 @@ private:
   // simulated_broker.cpp: what the partition actor does with its cores
   void perform_at_broker(node& of, event& one);
   void start(node& of);
+  void start_over(node& of);
+  [[nodiscard]] static bool is_granted(const node& of, const metadata::partition_registration& partition);
   void obey(node& of, std::size_t batch);
   void on_fetch(node& of, event& one);
   void on_fetch_answer(node& of, event& one);
@@ -188,8 +197,8 @@ private:
   std::int32_t min_isr_ = 2;
   storage::durability_mode durability_ = storage::durability_mode::fsync;
   struct {
-    std::uint64_t drop = 0, late = 0, control_drop = 0, control_late = 0, kill = 0, power = 0, disk = 0, pause = 0, cut = 0, heal = 0,
-                  fail_over = 0, elect = 0, shut_down = 0, stall = 0, retention = 0,
+    std::uint64_t drop = 0, late = 0, control_drop = 0, control_late = 0, kill = 0, power = 0, disk = 0, directory = 0, pause = 0, cut = 0,
+                  heal = 0, fail_over = 0, elect = 0, shut_down = 0, stall = 0, retention = 0,
                   write = 0; // per 10,000
     std::int64_t usual_delay_ms = 1, late_ms = 1, flush_ms = 1, restart_ms = 1;
   } chances_;
