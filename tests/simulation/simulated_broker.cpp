@@ -74,6 +74,8 @@ void simulated_partition::perform_at_broker(node& of, event& one) {
       crash(of, true, 20);
     break;
   case event::stop:
+    if (same_process && !of.failed)
+      of.moved = false; // in order: what it has is on the disk
     if (same_process && may_stop(of))
       crash(of, false);
     else if (same_process)
