@@ -76,11 +76,11 @@ CAF_TEST(clusters of actors under faults of every kind) {
   CAF_MESSAGE("seeds " << range.first << ".." << range.last << ": " << sum.steps << " events, " << sum.simulated_ms / 1000
                        << " simulated seconds, " << clients.acked << " writes acked, " << clients.refused << " refused, " << clients.unknown
                        << " unknown, " << clients.batches_read << " batches read, " << sum.elections << " elections, " << sum.kills
-                       << " ends of a process, " << sum.mid_write << " amid a write, " << sum.power_cuts << " power cuts, " << sum.lost_disks
-                       << " lost disks, " << sum.full_disks << " full disks, " << sum.failed_syncs << " failing syncs, " << sum.pauses << " hangs, "
-                       << sum.stops << " stops, " << sum.cuts << " cuts, " << network.resets << " resets, " << network.silences << " silences, "
-                       << network.connections << " links, " << network.messages << " messages; " << static_cast<double>(range.count()) / took
-                       << " seeds/s");
+                       << " ends of a process, " << sum.mid_write << " amid a write, " << sum.power_cuts << " power cuts, "
+                       << sum.lost_disks << " lost disks, " << sum.full_disks << " full disks, " << sum.failed_syncs << " failing syncs, "
+                       << sum.pauses << " hangs, " << sum.stops << " stops, " << sum.cuts << " cuts, " << network.resets << " resets, "
+                       << network.silences << " silences, " << network.connections << " links, " << network.messages << " messages; "
+                       << static_cast<double>(range.count()) / took << " seeds/s");
   CAF_CHECK(clients.acked > 0);
   CAF_CHECK(network.messages > 0);
 }

@@ -7,8 +7,8 @@ namespace cafka::test {
 namespace {
 std::string named(std::size_t partition) { return "partition " + std::to_string(partition); }
 std::string text_of(const logged_batch& batch) {
-  return '[' + std::to_string(batch.base_offset) + ", " + std::to_string(batch.last_offset) + "] of epoch " + std::to_string(batch.leader_epoch) +
-         ", crc " + std::to_string(batch.crc);
+  return '[' + std::to_string(batch.base_offset) + ", " + std::to_string(batch.last_offset) + "] of epoch " +
+         std::to_string(batch.leader_epoch) + ", crc " + std::to_string(batch.crc);
 }
 } // namespace
 
@@ -18,8 +18,8 @@ std::vector<logged_batch> read_batches_of(byte_span bytes) {
     const auto header = storage::parse_batch_header(bytes);
     if (!header || header->size_bytes() > bytes.size() || !storage::verify_crc(*header, bytes.first(header->size_bytes())))
       break;
-    all.push_back({header->base_offset, header->last_offset(), header->leader_epoch, header->crc, header->producer_id, header->base_sequence,
-                   header->record_count});
+    all.push_back({header->base_offset, header->last_offset(), header->leader_epoch, header->crc, header->producer_id,
+                   header->base_sequence, header->record_count});
     bytes = bytes.subspan(header->size_bytes());
   }
   return all;
@@ -31,12 +31,14 @@ void history::acked(std::size_t partition, std::uint32_t crc, const net::produce
   auto& of = partitions_[partition];
   auto& write = of.writes[crc];
   if (write.acked_at >= 0 && write.acked_at != outcome.base_offset)
-    sim_.fail("C2 a batch is stored once", named(partition) + ": acknowledged at " + std::to_string(write.acked_at) + " and at " +
-                                               std::to_string(outcome.base_offset));
+    sim_.fail("C2 a batch is stored once",
+              named(partition) + ": acknowledged at " + std::to_string(write.acked_at) + " and at " + std::to_string(outcome.base_offset));
   if (const auto [place, is_new] = of.acked.try_emplace(outcome.base_offset, crc); !is_new && place->second != crc)
-    sim_.fail("R1 what was acknowledged stays", named(partition) + ": two writes were acknowledged at offset " + std::to_string(outcome.base_offset));
+    sim_.fail("R1 what was acknowledged stays",
+              named(partition) + ": two writes were acknowledged at offset " + std::to_string(outcome.base_offset));
   if (const auto known = of.committed.find(outcome.base_offset); known != of.committed.end() && known->second.crc != crc)
-    sim_.fail("R9 what an offset holds never changes", named(partition) + ": acknowledged where another was read: " + text_of(known->second));
+    sim_.fail("R9 what an offset holds never changes",
+              named(partition) + ": acknowledged where another was read: " + text_of(known->second));
   write.acked_at = outcome.base_offset;
   ++acked_;
 }
@@ -46,8 +48,8 @@ void history::refused(std::size_t partition, std::uint32_t crc) { partitions_[pa
 void history::serves(std::size_t partition, std::int32_t leader_epoch, node_id who) {
   const auto [known, is_new] = partitions_[partition].leader_of_epoch.try_emplace(leader_epoch, who);
   if (!is_new && known->second != who)
-    sim_.fail("R5 one leader per leader epoch", named(partition) + ": nodes " + std::to_string(known->second) + " and " + std::to_string(who) +
-                                                    " in epoch " + std::to_string(leader_epoch));
+    sim_.fail("R5 one leader per leader epoch", named(partition) + ": nodes " + std::to_string(known->second) + " and " +
+                                                    std::to_string(who) + " in epoch " + std::to_string(leader_epoch));
 }
 
 void history::know_committed(std::size_t partition, const logged_batch& batch, const char* by) {
@@ -70,8 +72,8 @@ void history::read(std::size_t partition, const std::vector<logged_batch>& batch
   auto next = from;
   for (const auto& batch : batches) {
     if (batch.last_offset >= high_watermark)
-      sim_.fail("R9 nothing at or past the high watermark is read", named(partition) + ": " + text_of(batch) + ", high watermark " +
-                                                                        std::to_string(high_watermark));
+      sim_.fail("R9 nothing at or past the high watermark is read",
+                named(partition) + ": " + text_of(batch) + ", high watermark " + std::to_string(high_watermark));
     if (batch.base_offset > next)
       sim_.fail("R9 reads have no gaps", named(partition) + ": " + text_of(batch) + " after " + std::to_string(next));
     next = batch.last_offset + 1;
@@ -96,8 +98,9 @@ void history::check_log(std::size_t partition, const std::vector<logged_batch>& 
       continue;
     auto& sequence = next_sequence[batch.producer_id];
     if (batch.base_sequence != sequence)
-      return sim_.fail("C2 each producer's sequences have no gaps", named(partition) + " on " + whose + ": " + text_of(batch) + ", sequence " +
-                                                                        std::to_string(batch.base_sequence) + " after " + std::to_string(sequence));
+      return sim_.fail("C2 each producer's sequences have no gaps", named(partition) + " on " + whose + ": " + text_of(batch) +
+                                                                        ", sequence " + std::to_string(batch.base_sequence) + " after " +
+                                                                        std::to_string(sequence));
     sequence += batch.records;
   }
 }

@@ -66,11 +66,13 @@ void simulated_cluster::check_image(simulated_node& node) {
     return;
   auto all_in_sync = true;
   for (const auto& [number, partition] : topic->partitions) {
-    const auto [place, first_seen] = leaders_.try_emplace({number, partition.leader_epoch}, known_leader{partition.leader, image->offset()});
+    const auto [place, first_seen] =
+        leaders_.try_emplace({number, partition.leader_epoch}, known_leader{partition.leader, image->offset()});
     auto& leader = place->second;
     if (partition.leader != no_node && leader.leader != no_node && leader.leader != partition.leader)
-      return sim_.fail("R5 one leader per leader epoch", "partition " + std::to_string(number) + " in epoch " + std::to_string(partition.leader_epoch) +
-                                                             ": " + std::to_string(leader.leader) + " and " + std::to_string(partition.leader));
+      return sim_.fail("R5 one leader per leader epoch", "partition " + std::to_string(number) + " in epoch " +
+                                                             std::to_string(partition.leader_epoch) + ": " + std::to_string(leader.leader) +
+                                                             " and " + std::to_string(partition.leader));
     totals_.elections += first_seen ? 1 : 0;
     if (noted_.insert({number, partition.partition_epoch}).second)
       sim_.note("partition " + std::to_string(number) + ": node " + std::to_string(partition.leader) + " leads in epoch " +
@@ -120,20 +122,26 @@ void simulated_cluster::check_quiet_replicas() {
   const auto* topic = image->find_topic(clients_->wanted().topic);
   for (const auto& [number, partition] : topic->partitions)
     for (const auto id : partition.replicas)
-      history_->check_replica(static_cast<std::size_t>(number), nodes_.at(id)->read_log({topic->name, number}), "node " + std::to_string(id));
+      history_->check_replica(static_cast<std::size_t>(number), nodes_.at(id)->read_log({topic->name, number}),
+                              "node " + std::to_string(id));
 }
 
 std::string simulated_cluster::describe() const {
   std::string text = std::to_string(count_) + " nodes, min isr " + std::to_string(min_isr_) + (is_fsync_ ? ", fsync" : ", replicated");
   for (const auto& [id, node] : nodes_) {
-    text += "; node " + std::to_string(id) + (!node->is_up() ? " down" : node->is_paused() ? " hangs" : node->is_serving() ? " serves" : " starts");
+    text += "; node " + std::to_string(id) +
+            (!node->is_up()       ? " down"
+             : node->is_paused()  ? " hangs"
+             : node->is_serving() ? " serves"
+                                  : " starts");
     const auto image = node->is_up() ? node->image() : nullptr;
     if (!image)
       continue;
     text += " at metadata offset " + std::to_string(image->offset());
     if (const auto* topic = image->find_topic(clients_->wanted().topic))
       for (const auto& [number, partition] : topic->partitions) {
-        text += ", " + std::to_string(number) + ": leader " + std::to_string(partition.leader) + " of epoch " + std::to_string(partition.leader_epoch) + " isr" + list(partition.isr);
+        text += ", " + std::to_string(number) + ": leader " + std::to_string(partition.leader) + " of epoch " +
+                std::to_string(partition.leader_epoch) + " isr" + list(partition.isr);
       }
   }
   return text + (clients_ ? "; waiting:" + clients_->describe() : "");

@@ -140,8 +140,8 @@ void simulated_clients::ended(node_id id) {
 void simulated_clients::check_answers() {
   std::erase_if(attempts_, [](const auto& each) { return each.expired(); });
   for (const auto& each : attempts_)
-    if (const auto which = each.lock(); which && !which->is_answered && is_there(*which) &&
-                                        sim_.now_ms() > which->deadline_ms + answers_within_ms)
+    if (const auto which = each.lock();
+        which && !which->is_answered && is_there(*which) && sim_.now_ms() > which->deadline_ms + answers_within_ms)
       return sim_.fail("C7 each request ends once", "node " + std::to_string(which->to) + " has not answered what was to be answered by " +
                                                         std::to_string(which->deadline_ms) + " ms");
 }

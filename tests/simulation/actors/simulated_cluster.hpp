@@ -8,8 +8,8 @@
 namespace cafka::test {
 
 struct cluster_totals {
-  std::size_t steps = 0, kills = 0, mid_write = 0, power_cuts = 0, lost_disks = 0, pauses = 0, cuts = 0, stops = 0, full_disks = 0, failed_syncs = 0,
-              elections = 0, controllers = 0;
+  std::size_t steps = 0, kills = 0, mid_write = 0, power_cuts = 0, lost_disks = 0, pauses = 0, cuts = 0, stops = 0, full_disks = 0,
+              failed_syncs = 0, elections = 0, controllers = 0;
   std::int64_t simulated_ms = 0;
 };
 
@@ -34,8 +34,8 @@ public:
 
 private:
   struct chances { // per ten thousand and tenth of a second
-    std::uint64_t kill = 0, mid_write = 0, power = 0, disk = 0, pause = 0, cut = 0, heal = 0, reset = 0, stop = 0, full = 0, failed_sync = 0, slow = 0,
-                  late = 0;
+    std::uint64_t kill = 0, mid_write = 0, power = 0, disk = 0, pause = 0, cut = 0, heal = 0, reset = 0, stop = 0, full = 0,
+                  failed_sync = 0, slow = 0, late = 0;
   };
 
   std::shared_ptr<const node_config> make_config(node_id id);
@@ -69,7 +69,7 @@ private:
   simulated_network::delays delays_;
 
   std::set<node_id> may_lack_acked_; // lost a disk, or power under `replicated`, and are not back in sync
-  std::size_t lost_voters_ = 0;      // a voter with another disk votes no more
+  std::size_t lost_voters_ = 0; // a voter with another disk votes no more
   bool quiet_ = false;
   cluster_totals totals_;
 

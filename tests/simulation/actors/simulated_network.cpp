@@ -24,7 +24,9 @@ class sim_link final : public caf::monitorable_actor {
 public:
   sim_link(caf::actor_config& config, simulated_network* by, std::uint64_t connection, std::size_t end, caf::actor_id to)
       : monitorable_actor(config), by_(by), connection_(connection), end_(end), to_(to) {}
-  bool enqueue(caf::mailbox_element_ptr element, caf::execution_unit*) override { return by_->send_from_actor(connection_, end_, to_, *element); }
+  bool enqueue(caf::mailbox_element_ptr element, caf::execution_unit*) override {
+    return by_->send_from_actor(connection_, end_, to_, *element);
+  }
   bool enqueue(caf::strong_actor_ptr sender, caf::message_id id, caf::message content, caf::execution_unit* unit) override {
     return enqueue(caf::make_mailbox_element(std::move(sender), id, {}, std::move(content)), unit);
   }
@@ -136,7 +138,8 @@ void simulated_network::dial(node_id from, node_id to) {
     return dial_later(from, to, limits.dial_ms + limits.max_retry_ms);
   const auto version = net::links::agree(self.hello(), other.hello(), to);
   if (!version || !net::links::agree_with_dialler(other.hello(), self.hello())) {
-    sim_.note("node " + std::to_string(to) + " does not link with " + std::to_string(from) + (version ? "" : ": " + version.error().detail));
+    sim_.note("node " + std::to_string(to) + " does not link with " + std::to_string(from) +
+              (version ? "" : ": " + version.error().detail));
     return dial_later(from, to, limits.max_retry_ms);
   }
   connect(from, to, *version);
@@ -212,7 +215,8 @@ void simulated_network::beat() {
         mine.heard_ms = sim_.now_ms();
       if (!mine.is_up && sim_.now_ms() - each->made_ms >= card_due_ms)
         close(each, end, "no card came");
-      else if (!other.is_open && node_of(other).is_up() && !node_of(other).is_paused() && !is_cut(mine.id, other.id) && !is_cut(other.id, mine.id))
+      else if (!other.is_open && node_of(other).is_up() && !node_of(other).is_paused() && !is_cut(mine.id, other.id) &&
+               !is_cut(other.id, mine.id))
         close(each, end, "the other end knows nothing of it");
       else if (sim_.now_ms() - mine.heard_ms >= silence_ms) {
         ++totals_.silences;
@@ -308,7 +312,8 @@ caf::strong_actor_ptr simulated_network::link_to(connection& on, std::size_t end
   if (!known) {
     auto& system = node_of(on.ends[end]).system();
     caf::actor_config config;
-    known = caf::make_actor<sim_link, caf::strong_actor_ptr>(system.next_actor_id(), system.node(), &system, config, this, on.number, end, actor);
+    known = caf::make_actor<sim_link, caf::strong_actor_ptr>(system.next_actor_id(), system.node(), &system, config, this, on.number, end,
+                                                             actor);
   }
   return known;
 }

@@ -30,9 +30,9 @@ class simulated_node {
 public:
   // What happens to its disk, until it is told otherwise.
   struct disk_troubles {
-    std::int64_t sync_ms = 0;           // a group of tickets waits up to this long
-    bool is_full = false;               // nothing is appended
-    bool fails_next_sync = false;       // and what it has not synced is lost at the restart
+    std::int64_t sync_ms = 0; // a group of tickets waits up to this long
+    bool is_full = false; // nothing is appended
+    bool fails_next_sync = false; // and what it has not synced is lost at the restart
     std::uint64_t dies_after_changes = 0; // the process ends in the middle of what it does; 0: not
   };
 

@@ -18,7 +18,9 @@ public:
   prng random;
 
   // Up to and with `bound`.
-  [[nodiscard]] std::int64_t some(std::int64_t bound) { return static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(bound) + 1)); }
+  [[nodiscard]] std::int64_t some(std::int64_t bound) {
+    return static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(bound) + 1));
+  }
   [[nodiscard]] bool chance(std::uint64_t per_ten_thousand) { return random.chance(per_ten_thousand, 10'000); }
 
   [[nodiscard]] std::int64_t now_ms() const noexcept { return now_ms_; }
