@@ -311,13 +311,15 @@ bool simulated_cluster::heals(std::int64_t limit_ms) {
   }
   clients_->be_quiet();
   const auto until_ms = sim_.now_ms() + limit_ms;
+  const auto answers_due_ms = sim_.now_ms() + 2'000; // a node that hung has its time to catch up
   bool probed = false, whole = false;
   std::int64_t next_look_ms = 0;
   while (sim_.broken().empty() && !whole && step(until_ms)) {
     if (sim_.now_ms() < next_look_ms)
       continue;
     next_look_ms = sim_.now_ms() + look_interval_ms;
-    clients_->check_answers();
+    if (sim_.now_ms() >= answers_due_ms)
+      clients_->check_answers();
     if (!is_whole())
       continue;
     if (!std::exchange(probed, true))
