@@ -55,7 +55,7 @@ function(cafka_suites folder)
   set(program ${name}_test)
   add_executable(${program} ${sources})
   add_dependencies(tests ${program})
-  if(folder STREQUAL "actors")
+  if(folder MATCHES "actors$")
     target_link_libraries(${program} PRIVATE ${ARGN} test_support test_main_actors) # registers our message types
   else()
     target_link_libraries(${program} PRIVATE ${ARGN} test_support test_main)

@@ -16,6 +16,13 @@ constexpr std::int64_t first_retention_ms = 30'000; // after a start, as in Kafk
 
 constexpr std::int64_t retention_retry_ms = 1'000; // after it failed
 
+// What was said of the process before this one does not hold for this one, which may lack what its followers still have: in a leader epoch that was
+// written in they could not tell, and would cut their logs. Its registration ends that epoch.
+bool is_led_here(const leadership& order, node_id self) {
+  const auto& registration = order.registration;
+  return registration.leader == self && (registration.replicas.size() < 2 || !order.brokers || order.brokers->broker_epoch >= 0);
+}
+
 // A sum that stays at the end of time.
 std::int64_t later(std::int64_t from_ms, std::int64_t by_ms) noexcept { return by_ms > never_ms - from_ms ? never_ms : from_ms + by_ms; }
 } // namespace
@@ -93,7 +100,7 @@ replication::leader_config partition::core_config() const {
 void partition::obey(leadership& order) {
   const auto& registration = order.registration;
   std::vector<replication::released_ack> released;
-  if (registration.leader != environment_->node) {
+  if (!is_led_here(order, environment_->node)) {
     leader_.resign(released);
     finish_all(released);
     notify_watchers();

@@ -199,6 +199,27 @@ CAF_TEST(lost leadership fails what is parked and tells the watchers) {
   CAF_CHECK(!acks->last().may_be_written);
 }
 
+// After a power cut this replica may lack what its followers have; they would cut their logs to its.
+CAF_TEST(what the process before led is not led before this one is registered) {
+  auto aut = spawn_partition();
+  auto led = registration(3);
+  led.replicas = {1, 2};
+  const auto order = [&](std::int64_t broker_epoch) {
+    auto brokers = std::make_shared<cluster_view>();
+    brokers->broker_epoch = broker_epoch;
+    caf::anon_send(aut, partition_order{leadership{topic_id_of(1), led, brokers}});
+    produce(aut, acks);
+    sched.run();
+  };
+  order(-1);
+  CAF_CHECK_EQUAL(acks->last().code, errc::not_leader_or_follower);
+  CAF_CHECK(!acks->last().may_be_written);
+  led.leader_epoch = led.partition_epoch = 4;
+  order(17);
+  CAF_CHECK_EQUAL(acks->last().code, errc::none);
+  CAF_CHECK_EQUAL(acks->last().base_offset, 0);
+}
+
 CAF_TEST(overload is refused before anything is written) {
   node_load small{2, 1};
   environment->load = &small;
