@@ -55,19 +55,22 @@ class LibraryClients:
         self.topic, self.violations = topic, violations
         self.acked = [array.array("q") for _ in range(partitions)]  # at each offset: the record's number + 1, 0 if it was not told
         self.read = [array.array("q") for _ in range(partitions)]
+        self.without_offset = [set() for _ in range(partitions)]  # acknowledged as sent before: librdkafka tells no offset of these
         self.acknowledged = 0
         addresses = ",".join(node.address for node in machines.cluster.nodes)
         self.programs = [Program(machines.base, addresses, self._drained, do="drain", topic=topic, partitions=partitions, count=WITHOUT_END, pause=pause),
                          Program(machines.base, addresses, self._poured, do="pour", topic=topic, name=LIBRARY, count=WITHOUT_END, pause=pause)]
 
     def _poured(self, partition, offset, number):
+        self.acknowledged += 1
+        if offset == b"None":
+            return self.without_offset[int(partition)].add(int(number))
         partition, offset, number = int(partition), int(offset), int(number)
         acked = self.acked[partition]
         acked.extend([0] * (offset + 1 - len(acked)))
         if acked[offset]:
             self.violations.note("C2", f"{self.topic}-{partition}: {LIBRARY} was told offset {offset} for {acked[offset] - 1} and for {number}")
         acked[offset] = number + 1
-        self.acknowledged += 1
 
     def _drained(self, partition, offset, _, number):
         read = self.read[int(partition)]
@@ -99,7 +102,10 @@ class LibraryClients:
                 self.violations.note("R1", f"{name}: {LIBRARY} was told offset {offset} for {acked[offset] - 1}, there is {number}")
             if offset < len(read) and read[offset] not in (0, number + 1):
                 self.violations.note("R9", f"{name}: {LIBRARY} read {read[offset] - 1} at offset {offset}, there is {number}")
+            self.without_offset[partition].discard(number)
             end, last = offset + 1, number
+        for number in self.without_offset[partition]:
+            self.violations.note("R1", f"{name}: record {number} was acknowledged to {LIBRARY}, it is not there")
         if len(acked) > end:
             self.violations.note("R1", f"{name}: {LIBRARY} was told offset {len(acked) - 1}, the log ends at {end}")
         if len(read) > end:
