@@ -457,6 +457,7 @@ CAF_TEST(one whose log is empty gets the snapshot) {
   create_many(1, "t", 40);
   const auto lost = follower();
   kill(lost);
+  nodes[lost].pool.forget("/data"); // another process has no file open
   CAF_REQUIRE(nodes[lost].disk.remove_all("/data"));
   start(lost);
   until([&] { return nodes[lost].started && everyone_has("t39"); });
