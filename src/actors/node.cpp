@@ -185,10 +185,11 @@ result<void> node::parts::check_node_listener() {
     CAFKA_TRY_ASSIGN(checked, net::links::tls_identity::load(*links.tls, self, environment.time->wall_ms() / 1'000));
     tls = std::move(checked);
   } else if (!is_loopback(at.host) && !config->insecure) {
-    return fail(errc::bad_argument, "listeners: " + at.name + " at " + (at.host.empty() ? "every address" : at.host) +
-                                        " lets whoever reaches it act as a node. Turn TLS on for it (listener.security.protocol.map=…," + at.name +
-                                        ":SSL with ssl.keystore.location and ssl.truststore.location), bind it to 127.0.0.1, or, in a private "
-                                        "network, say so by node.insecure=true");
+    return fail(errc::bad_argument,
+                "listeners: " + at.name + " at " + (at.host.empty() ? "every address" : at.host) +
+                    " lets whoever reaches it act as a node. Turn TLS on for it (listener.security.protocol.map=…," + at.name +
+                    ":SSL with ssl.keystore.location and ssl.truststore.location), bind it to 127.0.0.1, or, in a private "
+                    "network, say so by node.insecure=true");
   }
   return {};
 }
@@ -279,7 +280,8 @@ result<election::voter_set> node::parts::join_cluster() {
     return fail(errc::bad_argument, directories.all[directories.metadata].files->path() +
                                         " is that of a voter of the cluster: process.roles must have the 'controller' role here");
   if (!votes && config->is_controller)
-    CAFKA_LOG_WARN("this node follows the controllers without a vote: its metadata directory is not the one that voted as node {}", config->id);
+    CAFKA_LOG_WARN("this node follows the controllers without a vote: its metadata directory is not the one that voted as node {}",
+                   config->id);
   directories.cluster_id = identity.cluster_id;
   greeting->set_cluster(identity.cluster_id, identity.recoveries);
   return std::move(identity.voters);

@@ -29,8 +29,9 @@ bool speaks_tls(byte_span first) noexcept {
 
 result<std::size_t> body_size(byte_span prefix) {
   if (speaks_tls(prefix))
-    return fail(errc::bad_format, "it speaks TLS, which this node's listener for nodes does not: listener.security.protocol.map must say SSL for it "
-                                  "on every node or on none");
+    return fail(errc::bad_format,
+                "it speaks TLS, which this node's listener for nodes does not: listener.security.protocol.map must say SSL for it "
+                "on every node or on none");
   if (prefix.size() != hello_prefix_bytes || as_text(prefix.first(magic.size())) != std::string_view{magic.data(), magic.size()})
     return fail(errc::bad_format, "it is no node of cafka: this port is for nodes only; clients have the ports of `listeners`");
   const auto size = load_be<std::uint16_t>(prefix.data() + magic.size());

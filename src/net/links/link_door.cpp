@@ -36,19 +36,20 @@ bool link_door::accepted(tcp::socket socket) {
     hear(stranger, from);
     return false;
   }
-  stranger->secure(rules_.tls, greeting::side::acceptor, [this, weak = std::weak_ptr<greeting>{stranger}, from](const result<void>& secured) {
-    const auto known = weak.lock();
-    if (!known || !strangers_.contains(known))
-      return;
-    if (secured)
-      return hear(known, from);
-    log_.refused(from, secured.error().detail);
-    // Not at once: it would lose the alert that tells it why. Meanwhile it counts as a stranger, and its time is short.
-    known->dismiss([this, weak] {
-      if (const auto gone = weak.lock())
-        strangers_.erase(gone);
-    });
-  });
+  stranger->secure(rules_.tls, greeting::side::acceptor,
+                   [this, weak = std::weak_ptr<greeting>{stranger}, from](const result<void>& secured) {
+                     const auto known = weak.lock();
+                     if (!known || !strangers_.contains(known))
+                       return;
+                     if (secured)
+                       return hear(known, from);
+                     log_.refused(from, secured.error().detail);
+                     // Not at once: it would lose the alert that tells it why. Meanwhile it counts as a stranger, and its time is short.
+                     known->dismiss([this, weak] {
+                       if (const auto gone = weak.lock())
+                         strangers_.erase(gone);
+                     });
+                   });
   return false;
 }
 

@@ -141,10 +141,12 @@ result<void> check_time(const pem_file& file, X509* certificate, std::int64_t no
 // As the other end will: once as its client, once as its server.
 result<void> check_chain(const pem_file& file, X509_STORE* authorities, const std::vector<certificate_ptr>& chain,
                          const std::string& truststore, std::int64_t now_s) {
-  const std::unique_ptr<STACK_OF(X509), void (*)(STACK_OF(X509)*)> rest{sk_X509_new_null(), [](STACK_OF(X509) * all) { sk_X509_free(all); }};
+  const std::unique_ptr<STACK_OF(X509), void (*)(STACK_OF(X509)*)> rest{sk_X509_new_null(),
+                                                                        [](STACK_OF(X509) * all) { sk_X509_free(all); }};
   for (std::size_t i = 1; i < chain.size(); ++i)
     sk_X509_push(rest.get(), chain[i].get());
-  for (const auto& [purpose, usage] : {std::pair{X509_PURPOSE_SSL_SERVER, "serverAuth"}, std::pair{X509_PURPOSE_SSL_CLIENT, "clientAuth"}}) {
+  for (const auto& [purpose, usage] :
+       {std::pair{X509_PURPOSE_SSL_SERVER, "serverAuth"}, std::pair{X509_PURPOSE_SSL_CLIENT, "clientAuth"}}) {
     const check_ptr check{X509_STORE_CTX_new()};
     X509_STORE_CTX_init(check.get(), authorities, chain.front().get(), rest.get());
     X509_STORE_CTX_set_purpose(check.get(), purpose);
@@ -154,10 +156,11 @@ result<void> check_chain(const pem_file& file, X509_STORE* authorities, const st
     const auto code = X509_STORE_CTX_get_error(check.get());
     const std::string said = X509_verify_cert_error_string(code);
     if (code == X509_V_ERR_INVALID_PURPOSE)
-      return file.refuse(std::string{"the certificate is not for "} + usage + ": a node is client and server, sign it with extendedKeyUsage = "
-                                                                                "serverAuth, clientAuth, or without");
-    return file.refuse("the certificate is not signed by an authority of " + std::string{truststore_key} + " (" + truststore + "): " + said +
-                       ". Every node needs one that is, and the certificates in between in this file");
+      return file.refuse(std::string{"the certificate is not for "} + usage +
+                         ": a node is client and server, sign it with extendedKeyUsage = "
+                         "serverAuth, clientAuth, or without");
+    return file.refuse("the certificate is not signed by an authority of " + std::string{truststore_key} + " (" + truststore +
+                       "): " + said + ". Every node needs one that is, and the certificates in between in this file");
   }
   return {};
 }
@@ -167,15 +170,15 @@ result<void> check_names(const pem_file& file, X509* certificate, const tls_subj
     return file.refuse("the certificate is for '" + name + "', this node is " + common_name_of(self.id) +
                        ": its subject's common name (CN) must be that");
   if (checks_host && !names_host(certificate, self.host))
-    return file.refuse("the certificate does not name " + self.host + ", by which other nodes dial this one: sign it with subjectAltName = DNS:" +
-                       self.host + " (IP:… for an address), or unset ssl.endpoint.identification.algorithm on every node");
+    return file.refuse("the certificate does not name " + self.host +
+                       ", by which other nodes dial this one: sign it with subjectAltName = DNS:" + self.host +
+                       " (IP:… for an address), or unset ssl.endpoint.identification.algorithm on every node");
   return {};
 }
 
 } // namespace
 
-result<std::shared_ptr<const tls_identity>> tls_identity::load(const links_tls_config& files, const tls_subject& self,
-                                                                       std::int64_t now_s) {
+result<std::shared_ptr<const tls_identity>> tls_identity::load(const links_tls_config& files, const tls_subject& self, std::int64_t now_s) {
   ERR_clear_error();
   const pem_file trusted{truststore_key, files.truststore}, own{keystore_key, files.keystore};
   CAFKA_TRY_ASSIGN(trusted_text, trusted.read());
@@ -185,7 +188,8 @@ result<std::shared_ptr<const tls_identity>> tls_identity::load(const links_tls_c
   CAFKA_TRY_ASSIGN(chain, read_certificates(own, own_text));
   auto* certificate = chain.front().get();
   if (X509_check_private_key(certificate, key.get()) != 1)
-    return own.refuse("the private key does not belong to the certificate (the first in the file, for '" + common_name_in(certificate) + "')");
+    return own.refuse("the private key does not belong to the certificate (the first in the file, for '" + common_name_in(certificate) +
+                      "')");
   CAFKA_TRY(check_time(own, certificate, now_s));
   store_ptr store{X509_STORE_new()};
   for (const auto& each : authorities)
@@ -219,7 +223,8 @@ std::string tls_identity::complaint(SSL* connection, node_id claimed, const std:
   if (const auto name = common_name_in(shown.get()); name != common_name_of(claimed))
     return "its certificate is for '" + name + "', not for " + common_name_of(claimed);
   if (checks_host_ && !host.empty() && !names_host(shown.get(), host))
-    return "its certificate does not name " + host + ", by which it was dialled: sign it with that subjectAltName, or unset "
+    return "its certificate does not name " + host +
+           ", by which it was dialled: sign it with that subjectAltName, or unset "
            "ssl.endpoint.identification.algorithm";
   return {};
 }
@@ -237,7 +242,8 @@ std::string tls_reason(SSL* connection, const boost::system::error_code& failed)
   case SSL_R_PACKET_LENGTH_TOO_LONG:
   case SSL_R_UNEXPECTED_MESSAGE:
   case SSL_R_BAD_RECORD_TYPE:
-    return "it does not speak TLS, which this node's port for nodes wants: it is no node, or listener.security.protocol.map does not say SSL there";
+    return "it does not speak TLS, which this node's port for nodes wants: it is no node, or listener.security.protocol.map does not say "
+           "SSL there";
   case SSL_R_UNSUPPORTED_PROTOCOL:
   case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION: return "it does not speak TLS 1.3";
   case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE: return "it showed no certificate";

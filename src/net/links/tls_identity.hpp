@@ -24,8 +24,7 @@ public:
   // Reads both files (blocks) and uses nothing of them before all of it holds: readable, key and certificate belong together, valid at `now_s`
   // (seconds since 1970), signed by one of the authorities, for both ends of a connection, for this node. Else bad_argument: which key and file,
   // what is wrong with it, what to do.
-  static result<std::shared_ptr<const tls_identity>> load(const links_tls_config& files, const tls_subject& self,
-                                                                   std::int64_t now_s);
+  static result<std::shared_ptr<const tls_identity>> load(const links_tls_config& files, const tls_subject& self, std::int64_t now_s);
 
   // Asio wants it changeable; nobody changes it.
   [[nodiscard]] boost::asio::ssl::context& context() const noexcept { return context_; }

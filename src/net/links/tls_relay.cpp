@@ -34,9 +34,8 @@ void tls_relay::carry_out() {
       self->network_->next_layer().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
       return self->local_ended();
     }
-    asio::async_write(*self->network_, asio::buffer(self->outgoing_, size), [self](const error_code& cut, std::size_t) {
-      cut ? self->finish() : self->carry_out();
-    });
+    asio::async_write(*self->network_, asio::buffer(self->outgoing_, size),
+                      [self](const error_code& cut, std::size_t) { cut ? self->finish() : self->carry_out(); });
   });
 }
 
