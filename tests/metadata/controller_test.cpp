@@ -434,21 +434,21 @@ CAF_TEST(replicas of a failed directory) {
   CAF_CHECK_EQUAL(append(core.replicas_failed(report)).code, errc::none);
   CAF_CHECK(core.working().brokers().at(1).directories == std::vector<uuid>{sound});
   for (const auto* topic : {"led", "followed"}) { // gone from everywhere it could be counted, in a new leader epoch
-    const auto& now = partition(topic);
-    CAF_CHECK_EQUAL(now.leader, 2);
-    CAF_CHECK_EQUAL(now.leader_epoch, 1);
-    CAF_CHECK(now.isr == (nodes{2, 3}));
-    CAF_CHECK(now.elr.empty());
-    CAF_CHECK(directory_of(now, 1) == sound);
-    CAF_CHECK(is_online(core.working(), now, 1));
+    const auto& known = partition(topic);
+    CAF_CHECK_EQUAL(known.leader, 2);
+    CAF_CHECK_EQUAL(known.leader_epoch, 1);
+    CAF_CHECK(known.isr == (nodes{2, 3}));
+    CAF_CHECK(known.elr.empty());
+    CAF_CHECK(directory_of(known, 1) == sound);
+    CAF_CHECK(is_online(core.working(), known, 1));
   }
   for (const auto* topic : {"alone", "lagging"}) { // nobody to fetch from: as it is, and known to be offline
-    const auto& now = partition(topic);
-    CAF_CHECK_EQUAL(now.leader, 1);
-    CAF_CHECK_EQUAL(now.leader_epoch, 0);
-    CAF_CHECK(now.isr == nodes{1});
-    CAF_CHECK(directory_of(now, 1) == broken);
-    CAF_CHECK(!is_online(core.working(), now, 1));
+    const auto& known = partition(topic);
+    CAF_CHECK_EQUAL(known.leader, 1);
+    CAF_CHECK_EQUAL(known.leader_epoch, 0);
+    CAF_CHECK(known.isr == nodes{1});
+    CAF_CHECK(directory_of(known, 1) == broken);
+    CAF_CHECK(!is_online(core.working(), known, 1));
   }
   CAF_CHECK_EQUAL(partition("elsewhere").partition_epoch, 0);
   for (const auto* topic : {"led", "followed"}) {

@@ -197,7 +197,10 @@ CAF_TEST(snapshots of random histories) {
     image_builder history;
     std::int64_t at = 0;
     std::vector<uuid> ids;
-    const auto tell = [&](const metadata_record& record) { (void)history.replay(at++, 1 + static_cast<std::int32_t>(at / 100), record); };
+    const auto tell = [&](const metadata_record& record) {
+      (void)history.replay(at, 1 + static_cast<std::int32_t>(at / 100), record);
+      ++at;
+    };
     const auto some_nodes = [&](std::uint64_t most) {
       std::vector<node_id> nodes;
       for (node_id id = 1; id <= 5; ++id)
