@@ -33,7 +33,8 @@ void history::acked(std::size_t partition, std::uint32_t crc, const net::produce
   if (write.acked_at >= 0 && write.acked_at != outcome.base_offset)
     sim_.fail("C2 a batch is stored once",
               named(partition) + ": acknowledged at " + std::to_string(write.acked_at) + " and at " + std::to_string(outcome.base_offset));
-  if (const auto [place, is_new] = of.acked.try_emplace(outcome.base_offset, crc); !is_new && place->second != crc)
+  if (const auto [place, is_new] = of.acked.try_emplace(outcome.base_offset, acknowledged{crc, outcome.leader_epoch});
+      !is_new && place->second.crc != crc)
     sim_.fail("R1 what was acknowledged stays",
               named(partition) + ": two writes were acknowledged at offset " + std::to_string(outcome.base_offset));
   if (const auto known = of.committed.find(outcome.base_offset); known != of.committed.end() && known->second.crc != crc)
@@ -58,9 +59,9 @@ void history::know_committed(std::size_t partition, const logged_batch& batch, c
   if (!is_new && !(known->second == batch))
     sim_.fail("R9 what an offset holds never changes",
               named(partition) + ": " + by + " has " + text_of(batch) + " where " + text_of(known->second) + " was read");
-  if (const auto acked = of.acked.find(batch.base_offset); acked != of.acked.end() && acked->second != batch.crc)
+  if (const auto acked = of.acked.find(batch.base_offset); acked != of.acked.end() && acked->second.crc != batch.crc)
     sim_.fail("R1 what was acknowledged stays", named(partition) + ": " + by + " has " + text_of(batch) + " where crc " +
-                                                    std::to_string(acked->second) + " was acknowledged");
+                                                    std::to_string(acked->second.crc) + " was acknowledged");
   const auto write = of.writes.find(batch.crc);
   if (write == of.writes.end())
     sim_.fail("R4 only what clients wrote is in a log", named(partition) + ": " + text_of(batch));
@@ -68,16 +69,17 @@ void history::know_committed(std::size_t partition, const logged_batch& batch, c
     sim_.fail("C7 what was refused as not written is not written", named(partition) + ": " + text_of(batch));
 }
 
-void history::read(std::size_t partition, const std::vector<logged_batch>& batches, std::int64_t from, std::int64_t high_watermark) {
+void history::read(std::size_t partition, const std::vector<logged_batch>& batches, std::int64_t from, const net::fetch_outcome& outcome) {
   auto next = from;
   for (const auto& batch : batches) {
-    if (batch.last_offset >= high_watermark)
+    if (batch.last_offset >= outcome.high_watermark)
       sim_.fail("R9 nothing at or past the high watermark is read",
-                named(partition) + ": " + text_of(batch) + ", high watermark " + std::to_string(high_watermark));
+                named(partition) + ": " + text_of(batch) + ", high watermark " + std::to_string(outcome.high_watermark));
     if (batch.base_offset > next)
       sim_.fail("R9 reads have no gaps", named(partition) + ": " + text_of(batch) + " after " + std::to_string(next));
     next = batch.last_offset + 1;
     know_committed(partition, batch, "a reader");
+    partitions_[partition].read_in.try_emplace(batch.base_offset, outcome.leader_epoch);
     ++read_;
   }
 }
@@ -105,25 +107,27 @@ void history::check_log(std::size_t partition, const std::vector<logged_batch>& 
   }
 }
 
-void history::check_leader(std::size_t partition, const std::vector<logged_batch>& log, const std::string& whose) {
+void history::check_leader(std::size_t partition, std::int32_t leader_epoch, const std::vector<logged_batch>& log,
+                           const std::string& whose) {
   check_log(partition, log, whose);
   std::map<std::int64_t, std::uint32_t> has;
   for (const auto& batch : log)
     has[batch.base_offset] = batch.crc;
   const auto& of = partitions_[partition];
-  for (const auto& [offset, crc] : of.acked)
-    if (const auto found = has.find(offset); found == has.end() || found->second != crc)
+  for (const auto& [offset, ack] : of.acked)
+    if (const auto found = has.find(offset); ack.leader_epoch < leader_epoch && (found == has.end() || found->second != ack.crc))
       return sim_.fail("R1 what was acknowledged is in the log of every later leader",
                        named(partition) + " on " + whose + ": offset " + std::to_string(offset) + " is " +
                            (found == has.end() ? "missing" : "another batch") + "; its log ends at " +
                            std::to_string(log.empty() ? 0 : log.back().last_offset + 1));
-  for (const auto& [offset, batch] : of.committed)
-    if (const auto found = has.find(offset); found == has.end() || found->second != batch.crc)
-      return sim_.fail("R9 what was read is in the log of every later leader", named(partition) + " on " + whose + ": " + text_of(batch));
+  for (const auto& [offset, epoch] : of.read_in)
+    if (const auto found = has.find(offset); epoch < leader_epoch && (found == has.end() || found->second != of.committed.at(offset).crc))
+      return sim_.fail("R9 what was read is in the log of every later leader",
+                       named(partition) + " on " + whose + ": " + text_of(of.committed.at(offset)));
 }
 
 void history::check_replica(std::size_t partition, const std::vector<logged_batch>& log, const std::string& whose) {
-  check_leader(partition, log, whose);
+  check_leader(partition, INT32_MAX, log, whose);
   for (const auto& batch : log)
     know_committed(partition, batch, whose.c_str());
 }

@@ -34,9 +34,9 @@ public:
   void refused(std::size_t partition, std::uint32_t crc); // at every attempt: certainly not written
   // A node that serves as leader of that epoch.
   void serves(std::size_t partition, std::int32_t leader_epoch, node_id who);
-  void read(std::size_t partition, const std::vector<logged_batch>& batches, std::int64_t from, std::int64_t high_watermark);
-  // A log that must have all that was acknowledged so far: of a leader that was just elected.
-  void check_leader(std::size_t partition, const std::vector<logged_batch>& log, const std::string& whose);
+  void read(std::size_t partition, const std::vector<logged_batch>& batches, std::int64_t from, const net::fetch_outcome& outcome);
+  // A log that must have all that was acknowledged or read in earlier leader epochs: of who was elected in that one, before it follows anybody.
+  void check_leader(std::size_t partition, std::int32_t leader_epoch, const std::vector<logged_batch>& log, const std::string& whose);
   // Of a healed cluster: every replica's.
   void check_replica(std::size_t partition, const std::vector<logged_batch>& log, const std::string& whose);
 
@@ -48,10 +48,15 @@ private:
     bool is_refused = false;
     std::int64_t acked_at = -1; // base offset; −1: not acknowledged
   };
+  struct acknowledged {
+    std::uint32_t crc = 0;
+    std::int32_t leader_epoch = 0; // of who did
+  };
   struct partition_history {
     std::unordered_map<std::uint32_t, written> writes; // by crc
-    std::map<std::int64_t, std::uint32_t> acked; // crc by base offset
+    std::map<std::int64_t, acknowledged> acked; // by base offset
     std::map<std::int64_t, logged_batch> committed; // as read, by base offset
+    std::map<std::int64_t, std::int32_t> read_in; // the leader epoch in which it was read first, by base offset
     std::map<std::int32_t, node_id> leader_of_epoch;
   };
   // What is true of any log, all of it written by clients.

@@ -80,7 +80,7 @@ void simulated_cluster::check_image(simulated_node& node) {
                 list(partition.replicas));
     // Where the leader itself learns of it: it has not followed anybody since.
     if (partition.leader == node.id() && checked_leaders_.insert({number, partition.leader_epoch}).second)
-      history_->check_leader(static_cast<std::size_t>(number), node.read_log({topic->name, number}),
+      history_->check_leader(static_cast<std::size_t>(number), partition.leader_epoch, node.read_log({topic->name, number}),
                              name + ", which was elected in epoch " + std::to_string(partition.leader_epoch));
     for (const auto id : may_lack_acked_)
       all_in_sync = all_in_sync && (std::ranges::find(partition.replicas, id) == partition.replicas.end() ||

@@ -373,7 +373,7 @@ void simulated_clients::answered(const attempt_ptr& which, net::fetch_outcome& o
       return read_later(which->client, backoff_ms); // the disk
   }
   const auto batches = read_batches_of(bytes);
-  history_.read(by.partition, batches, by.offset, outcome.high_watermark);
+  history_.read(by.partition, batches, by.offset, outcome);
   totals_.batches_read += batches.size();
   if (!batches.empty())
     by.offset = batches.back().last_offset + 1;

@@ -318,8 +318,9 @@ bool simulated_cluster::heals(std::int64_t limit_ms) {
     if (sim_.now_ms() < next_look_ms)
       continue;
     next_look_ms = sim_.now_ms() + look_interval_ms;
-    if (sim_.now_ms() >= answers_due_ms)
-      clients_->check_answers();
+    if (sim_.now_ms() < answers_due_ms)
+      continue;
+    clients_->check_answers();
     if (!is_whole())
       continue;
     if (!std::exchange(probed, true))
