@@ -120,7 +120,7 @@ class Machines:
             def each(number):
                 return dict(data=disks[number - 1].mount_point / "data", environment=self.environment(clocks[number - 1]))
 
-            self.cluster = Cluster(self.base, self.size, self.network, each, **SETTINGS)
+            self.cluster = Cluster(self.base, self.size, self.network, each=each, **SETTINGS)
             self.machines = [Machine(node.id, node, disk, clock) for node, disk, clock in zip(self.cluster.nodes, disks, clocks)]
             self.cluster.start()
         except BaseException:

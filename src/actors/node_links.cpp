@@ -145,6 +145,7 @@ void node_links::went_down(const caf::actor_addr& remote) {
 
 void node_links::lost(node_id id) {
   auto gone = std::move(links_.extract(id).mapped());
+  with_->linked->erase(id);
   release(id, gone);
   if (gone.is_known) {
     if (gone.is_up)
