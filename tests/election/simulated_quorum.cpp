@@ -7,7 +7,7 @@ namespace cafka::test {
 using namespace election;
 
 simulated_quorum::simulated_quorum(std::size_t voters, std::uint64_t seed, quorum_faults faults)
-    : voters_(voters), random_(seed), faults_(faults) {
+    : voters_(voters), random_(seed), faults_(faults), checks_(voters / 2 + 1) {
   for (node_id id = 1; id <= static_cast<node_id>(voters); ++id)
     nodes_[id].key = {id, uuid::random(random_)};
   for (auto& [id, one] : nodes_)
@@ -65,19 +65,9 @@ bool simulated_quorum::dies_here(node& one) {
   return true;
 }
 
-void simulated_quorum::note_vote(const node& voter, const outgoing& message) {
-  const auto* answer = std::get_if<vote_response>(&message.content);
-  if (!answer || !answer->granted || answer->pre_vote)
-    return;
-  if (voter.memory.leader_epoch != answer->leader_epoch || voter.memory.voted.id != message.to)
-    fail("vote persisted before answer", describe(voter) + " votes for " + std::to_string(message.to));
-  const auto [vote, first] = vote_of_.emplace(std::pair{answer->leader_epoch, voter.key.id}, message.to);
-  if (!first && vote->second != message.to)
-    fail("one vote per epoch", describe(voter) + " voted for " + std::to_string(vote->second) + " and for " + std::to_string(message.to));
-}
-
 void simulated_quorum::send(node& from, const outgoing& message) {
-  note_vote(from, message);
+  checks_.sends(from.key.id, from.memory, message);
+  take_over_broken();
   event one{.what = event::deliver, .to = message.to, .from = from.key.id, .content = message.content};
   if (const auto* answer = std::get_if<fetch_response>(&message.content); answer && answer->has_records) {
     const auto most = 1 + static_cast<std::int64_t>(random_.below(5));
@@ -125,12 +115,10 @@ void simulated_quorum::carry_out(node& of, effects out) {
     at(now_ms_ + static_cast<std::int64_t>(random_.below(200)),
        {.what = event::snapshot_arrives, .to = of.key.id, .incarnation = of.incarnation, .snapshot = *out.load_snapshot});
   if (out.became_leader) {
-    const auto [leader, first] = leader_of_epoch_.emplace(of.core->epoch(), of.key.id);
-    if (!first)
-      fail("one leader per epoch", describe(of) + " and " + std::to_string(leader->second));
-    for (std::int64_t i = of.log_start; i < static_cast<std::int64_t>(committed_.size()); ++i)
-      if (i >= of.log_end() || of.at(i) != committed_[static_cast<std::size_t>(i)])
-        return fail("a leader has all that is committed", describe(of) + " lacks " + std::to_string(i));
+    checks_.leads(of.key.id, of.core->epoch(), of.view());
+    take_over_broken();
+    if (!broken_.empty())
+      return;
   }
   if (out.append_leader_change) {
     append(of, {of.core->epoch(), 0});
@@ -141,32 +129,20 @@ void simulated_quorum::carry_out(node& of, effects out) {
   for (const auto& message : out.messages)
     send(of, message);
   if (out.high_watermark)
-    check_commit(of, *out.high_watermark);
+    checks_.commits(of.key.id, *out.high_watermark, of.seen_high_watermark, of.view(), [this](std::int64_t offset, const log_entry& entry) {
+      return static_cast<std::size_t>(
+          std::count_if(nodes_.begin(), nodes_.end(), [&](const auto& other) { return other.second.view().has_synced(offset, entry); }));
+    });
+  take_over_broken();
   check(of);
 }
 
-// What one node calls committed, every node that ever does agrees with, and a majority has on disk when it first is.
-void simulated_quorum::check_commit(node& of, std::int64_t high_watermark) {
-  if (high_watermark <= of.seen_high_watermark)
-    fail("the high watermark never goes back", describe(of));
-  of.seen_high_watermark = high_watermark;
-  if (high_watermark > of.log_end())
-    return fail("the high watermark is within the log", describe(of));
-  for (auto offset = of.log_start; offset < high_watermark; ++offset) {
-    const auto index = static_cast<std::size_t>(offset);
-    if (index < committed_.size()) {
-      if (committed_[index] != of.at(offset))
-        return fail("committed never lost", describe(of) + " has another record at " + std::to_string(offset));
-      continue;
-    }
-    committed_.push_back(of.at(offset));
-    std::size_t holders = 0;
-    for (const auto& [id, other] : nodes_)
-      if (offset < other.log_start || (offset < std::min(other.flushed_end, other.log_end()) && other.at(offset) == of.at(offset)))
-        ++holders;
-    if (holders < voters_ / 2 + 1)
-      return fail("committed means synced on a majority",
-                  describe(of) + " calls " + std::to_string(offset) + " committed, " + std::to_string(holders) + " have it");
+void simulated_quorum::take_over_broken() {
+  if (broken_.empty() && !checks_.broken().empty()) {
+    std::string all;
+    for (const auto& [id, one] : nodes_)
+      all += "; " + describe(one);
+    broken_ = checks_.broken() + " at " + std::to_string(now_ms_) + " ms" + all;
   }
 }
 
@@ -300,11 +276,12 @@ bool simulated_quorum::heals(std::int64_t limit_ms) {
     step();
     if (random_.chance(1, 50) && next_value_ < mark + 50)
       random_append();
-    const bool done = std::any_of(committed_.begin(), committed_.end(), [&](const log_entry& entry) { return entry.value >= mark; }) &&
-                      std::all_of(nodes_.begin(), nodes_.end(), [&](const auto& entry) {
-                        const auto& core = entry.second.core;
-                        return core && core->high_watermark() == static_cast<std::int64_t>(committed_.size()) && core->leader() != no_node;
-                      });
+    const bool done =
+        std::any_of(checks_.committed().begin(), checks_.committed().end(), [&](const log_entry& entry) { return entry.value >= mark; }) &&
+        std::all_of(nodes_.begin(), nodes_.end(), [&](const auto& entry) {
+          const auto& core = entry.second.core;
+          return core && core->high_watermark() == static_cast<std::int64_t>(checks_.committed().size()) && core->leader() != no_node;
+        });
     if (done)
       return broken_.empty();
   }

@@ -2,7 +2,7 @@
 // doubled, links are cut, processes crash between any two effects, and a power cut loses what was not synced. After every step the
 // named invariants are checked; broken() tells the first that did not hold.
 #pragma once
-#include "election/quorum.hpp"
+#include "support/quorum_checks.hpp"
 
 #include <map>
 #include <memory>
@@ -19,12 +19,6 @@ struct quorum_faults {
   bool snapshots = false;
 };
 
-struct log_entry {
-  std::int32_t leader_epoch = 0;
-  std::uint64_t value = 0; // 0: the leader change
-  bool operator==(const log_entry&) const = default;
-};
-
 class simulated_quorum {
 public:
   simulated_quorum(std::size_t voters, std::uint64_t seed, quorum_faults faults);
@@ -35,8 +29,8 @@ public:
   bool heals(std::int64_t limit_ms);
 
   [[nodiscard]] const std::string& broken() const noexcept { return broken_; }
-  [[nodiscard]] std::size_t committed() const noexcept { return committed_.size(); }
-  [[nodiscard]] std::size_t elections() const noexcept { return leader_of_epoch_.size(); }
+  [[nodiscard]] std::size_t committed() const noexcept { return checks_.committed().size(); }
+  [[nodiscard]] std::size_t elections() const noexcept { return checks_.leader_of_epoch().size(); }
   [[nodiscard]] std::size_t crashes() const noexcept { return crashes_; }
   [[nodiscard]] std::int64_t now_ms() const noexcept { return now_ms_; }
   [[nodiscard]] const std::vector<std::string>& trace() const noexcept { return trace_; }
@@ -58,6 +52,7 @@ private:
 
     [[nodiscard]] std::int64_t log_end() const noexcept { return log_start + static_cast<std::int64_t>(log.size()); }
     [[nodiscard]] const log_entry& at(std::int64_t offset) const { return log[static_cast<std::size_t>(offset - log_start)]; }
+    [[nodiscard]] quorum_log view() const noexcept { return {log, log_start, flushed_end}; }
   };
   struct event {
     enum kind : std::uint8_t { deliver, flush, snapshot_arrives, restart } what = deliver;
@@ -84,8 +79,7 @@ private:
   void take_snapshot(node& of);
   void at(std::int64_t when_ms, event one) { events_.emplace(when_ms, std::move(one)); }
   void check(node& of);
-  void check_commit(node& of, std::int64_t high_watermark);
-  void note_vote(const node& voter, const election::outgoing& message);
+  void take_over_broken(); // from checks_
   void fail(const std::string& invariant, const std::string& why);
   [[nodiscard]] std::string describe(const node& of) const;
 
@@ -96,9 +90,7 @@ private:
   std::map<node_id, node> nodes_;
   std::multimap<std::int64_t, event> events_;
   std::set<std::pair<node_id, node_id>> cut_; // from → to
-  std::vector<log_entry> committed_;
-  std::map<std::int32_t, node_id> leader_of_epoch_;
-  std::map<std::pair<std::int32_t, node_id>, node_id> vote_of_; // (epoch, voter) → candidate
+  quorum_checks checks_;
   std::uint64_t next_value_ = 1;
   std::size_t crashes_ = 0;
   std::string broken_;
