@@ -265,6 +265,10 @@ void simulated_cluster::check_decision(node& one, const std::vector<metadata_rec
   if (totals_.events % 16 == 0)
     if (auto why = one.controller->check_invariants())
       fail("controller", *why);
+  for (const auto& record : records)
+    if (std::holds_alternative<config_record>(record)) // may hold from now on
+      for (const auto each : existing_)
+        partitions_[each].held_by = std::min(partitions_[each].held_by, needed_in_sync(one.controller->working(), partitions_[each]));
   if (newest_controller() != &one)
     return;
   for (const auto& record : records)
@@ -334,6 +338,8 @@ void simulated_cluster::check_commit(node& one, replica& mine) {
   if (static_cast<std::int32_t>(core.isr().size()) < needed)
     fail("R7 committed by at least min isr", describe(one, mine));
   truth.held_by = std::min(needed, needed_in_sync(truth_.current(), truth));
+  if (const auto* leads = newest_controller())
+    truth.held_by = std::min(truth.held_by, needed_in_sync(leads->controller->working(), truth));
   for (const auto id : core.maximal_isr()) {
     const auto& member = of(id);
     const auto* theirs = mine.partition < member.replicas.size() ? member.replicas[mine.partition].get() : nullptr;

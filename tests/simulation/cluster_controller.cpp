@@ -263,6 +263,12 @@ void simulated_cluster::administer(node& one, prng random) {
     conclude(one, no_node, core.alter_configs({{std::move(resource), {{std::move(key), operation, std::move(value)}}, false}}).records,
              nothing);
   };
+  // A lower min.insync.replicas promises less than what was lost already may need.
+  const bool somebody_lacks = std::any_of(existing_.begin(), existing_.end(), [&](std::size_t each) {
+    return std::any_of(nodes_.begin(), nodes_.end(), [&](const node& other) {
+      return each < other.replicas.size() && other.replicas[each] && other.replicas[each]->may_lack_acked;
+    });
+  });
   const auto what = random.below(16);
   if ((!topic || what < 4) && image.partition_count() < most_partitions) {
     new_topic wanted;
@@ -288,6 +294,8 @@ void simulated_cluster::administer(node& one, prng random) {
     note([&] { return "admin: adds a partition to " + topic->name; });
     conclude(one, no_node,
              core.create_partitions({{topic->name, static_cast<std::int32_t>(topic->partitions.size()) + 1, {}, false}}).records, nothing);
+  } else if (what < 9 && somebody_lacks) {
+    return;
   } else if (what < 8) {
     change({config_resource::topic, topic->name}, "min.insync.replicas", random.chance(1, 4) ? std::nullopt : std::optional{min_isr()});
   } else if (what < 9) {
