@@ -83,17 +83,16 @@ bool controller::can_lead(node_id id) const {
   return found != working().brokers().end() && !found->second.fenced && !found->second.in_controlled_shutdown;
 }
 
-bool controller::flag_of(const config_map& topic_configs, std::string_view key, std::string_view yes, bool otherwise) const {
+bool controller::flag_of(const config_map& topic_configs, const config_map& everywhere, std::string_view key, std::string_view yes,
+                         bool otherwise) {
   if (const auto own = topic_configs.find(key); own != topic_configs.end())
     return own->second == yes;
-  const auto& everywhere = working().configs(config_resource::broker, "");
   const auto found = everywhere.find(key);
   return found == everywhere.end() ? otherwise : found->second == yes;
 }
 
-std::int32_t controller::min_isr_of(const config_map& topic_configs) const {
+std::int32_t controller::min_isr_of(const config_map& topic_configs, const config_map& everywhere) const {
   constexpr std::string_view key = "min.insync.replicas";
-  const auto& everywhere = working().configs(config_resource::broker, "");
   for (const auto* configs : {&topic_configs, &everywhere})
     if (const auto found = configs->find(key); found != configs->end()) {
       std::int32_t value = 0;
@@ -104,10 +103,10 @@ std::int32_t controller::min_isr_of(const config_map& topic_configs) const {
   return config_.default_min_isr;
 }
 
-partition_rules controller::rules_of(const config_map& topic_configs) const {
+partition_rules controller::rules_of(const config_map& topic_configs, const config_map& everywhere) const {
   partition_rules rules;
-  rules.min_isr = min_isr_of(topic_configs);
-  rules.unclean_election = flag_of(topic_configs, "unclean.leader.election.enable", "true", config_.default_unclean_election);
+  rules.min_isr = min_isr_of(topic_configs, everywhere);
+  rules.unclean_election = flag_of(topic_configs, everywhere, "unclean.leader.election.enable", "true", config_.default_unclean_election);
   rules.can_lead = [this](node_id id) { return can_lead(id); };
   return rules;
 }

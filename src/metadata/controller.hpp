@@ -165,9 +165,10 @@ private:
   [[nodiscard]] std::vector<usable_broker> usable_brokers() const;
   result<partition_record> new_partition(const uuid& topic, std::int32_t number, const std::vector<node_id>& replicas) const;
   // controller_configs.cpp
-  config_outcome plan_configs(const alter_config& change, std::vector<metadata_record>& records) const;
+  using next_configs = std::map<config_key, config_map>;
+  config_outcome plan_configs(const alter_config& change, next_configs& next, std::vector<metadata_record>& records) const;
   result<config_map> changed_configs(const alter_config& wanted) const;
-  void add_eligibility_changes(const topic_image& topic, const config_map& configs, std::vector<metadata_record>& records) const;
+  void add_eligibility_changes(const next_configs& next, std::vector<metadata_record>& records) const;
   // controller_brokers.cpp
   result<const broker_registration*> find_broker(node_id id, std::int64_t broker_epoch) const;
   // `restarted`: as what it comes back; `lossy`: it may lack what it had acked.
@@ -178,9 +179,13 @@ private:
                                                           const std::vector<uuid>& online) const;
   // controller_partitions.cpp
   result<void> check_isr_change(const alter_partition_request& request, const partition_registration& now) const;
-  [[nodiscard]] std::int32_t min_isr_of(const config_map& topic_configs) const;
-  [[nodiscard]] bool flag_of(const config_map& topic_configs, std::string_view key, std::string_view yes, bool otherwise) const;
-  [[nodiscard]] partition_rules rules_of(const config_map& topic_configs) const;
+  // What is set on the topic, else for all brokers, else statically.
+  [[nodiscard]] std::int32_t min_isr_of(const config_map& topic_configs, const config_map& everywhere) const;
+  [[nodiscard]] static bool flag_of(const config_map& topic_configs, const config_map& everywhere, std::string_view key,
+                                    std::string_view yes, bool otherwise);
+  [[nodiscard]] partition_rules rules_of(const config_map& topic_configs, const config_map& everywhere) const;
+  [[nodiscard]] partition_rules rules_of(const config_map& topic_configs) const { return rules_of(topic_configs, cluster_configs()); }
+  [[nodiscard]] const config_map& cluster_configs() const { return working().configs(config_resource::broker, ""); }
   [[nodiscard]] bool can_lead(node_id id) const;
 
   controller_config config_;

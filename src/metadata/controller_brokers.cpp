@@ -85,7 +85,7 @@ void controller::add_fencing(node_id id, const broker_registration_request* rest
         const auto& configs = working().configs(config_resource::topic, name);
         rules = rules_of(configs);
         rules->can_lead = [this, id](node_id other) { return other != id && can_lead(other); };
-        fsync = flag_of(configs, "durability", "fsync", config_.default_fsync);
+        fsync = flag_of(configs, cluster_configs(), "durability", "fsync", config_.default_fsync);
       }
       wanted_change wanted;
       wanted.isr = without(partition.isr, id);

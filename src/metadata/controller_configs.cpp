@@ -78,16 +78,27 @@ result<config_map> controller::changed_configs(const alter_config& wanted) const
   return configs;
 }
 
-// R8, KIP-966: eligible replicas are forgotten in the batch that makes the ISR large enough, and a lower min.insync.replicas can be that batch.
-void controller::add_eligibility_changes(const topic_image& topic, const config_map& configs, std::vector<metadata_record>& records) const {
-  const auto rules = rules_of(configs);
-  for (const auto& [number, partition] : topic.partitions)
-    if (!partition.elr.empty() || !partition.last_known_elr.empty() || (partition.leader == no_node && rules.unclean_election))
-      if (auto change = change_partition(topic.id, number, partition, {}, rules))
-        records.emplace_back(std::move(*change));
+// R3, KIP-966: eligible replicas are forgotten in the batch that makes the ISR large enough, and a lower min.insync.replicas can be that batch: the
+// topic's or the one for all brokers. From then on the leader commits without them.
+void controller::add_eligibility_changes(const next_configs& next, std::vector<metadata_record>& records) const {
+  const auto changed = [&](config_resource type, const std::string& name) {
+    const auto found = next.find({type, name});
+    return found == next.end() ? nullptr : &found->second;
+  };
+  const auto* everywhere = changed(config_resource::broker, "");
+  for (const auto& [name, topic] : working().topics()) {
+    const auto* own = changed(config_resource::topic, name);
+    if (!everywhere && !own)
+      continue;
+    const auto rules = rules_of(own ? *own : working().configs(config_resource::topic, name), everywhere ? *everywhere : cluster_configs());
+    for (const auto& [number, partition] : topic->partitions)
+      if (!partition.elr.empty() || !partition.last_known_elr.empty() || (partition.leader == no_node && rules.unclean_election))
+        if (auto change = change_partition(topic->id, number, partition, {}, rules))
+          records.emplace_back(std::move(*change));
+  }
 }
 
-config_outcome controller::plan_configs(const alter_config& wanted, std::vector<metadata_record>& records) const {
+config_outcome controller::plan_configs(const alter_config& wanted, next_configs& next, std::vector<metadata_record>& records) const {
   const auto& resource = wanted.resource;
   config_outcome outcome{resource, errc::none, {}};
   auto plan = [&]() -> result<void> {
@@ -116,8 +127,7 @@ config_outcome controller::plan_configs(const alter_config& wanted, std::vector<
     for (const auto& [key, value] : after)
       if (const auto was = before.find(key); was == before.end() || was->second != value)
         change_to(key, value);
-    if (topic)
-      add_eligibility_changes(*topic, after, records);
+    next.insert_or_assign(resource, std::move(after));
     return {};
   };
   if (auto planned = plan(); !planned) {
@@ -129,6 +139,7 @@ config_outcome controller::plan_configs(const alter_config& wanted, std::vector<
 
 decision<std::vector<config_outcome>> controller::alter_configs(const std::vector<alter_config>& changes) {
   decision<std::vector<config_outcome>> decided;
+  next_configs next;
   std::map<config_key, int> times_named;
   for (const auto& change : changes)
     ++times_named[change.resource];
@@ -138,8 +149,10 @@ decision<std::vector<config_outcome>> controller::alter_configs(const std::vecto
     else if (times_named[change.resource] > 1)
       decided.outcome.push_back({change.resource, errc::invalid_request, "Each resource must appear at most once."});
     else
-      decided.outcome.push_back(plan_configs(change, decided.records));
+      decided.outcome.push_back(plan_configs(change, next, decided.records));
   }
+  if (!next.empty())
+    add_eligibility_changes(next, decided.records);
   return decided;
 }
 

@@ -346,6 +346,32 @@ CAF_TEST(a broker dies) {
   CAF_CHECK(partition("t", 0).elr.empty());
 }
 
+// From that record on the leader commits alone: whoever left before lacks what it commits, and must not be elected before it.
+CAF_TEST(a lower min isr for all brokers forgets who was eligible) {
+  const config_key all_brokers{config_resource::broker, ""};
+  const auto set = [&](const std::string& value) {
+    return alter_config{all_brokers, {{"min.insync.replicas", config_operation::set, value}}, false};
+  };
+  start({1, 2, 3});
+  append(core.alter_configs({set("2")}));
+  assign("t", {{1, 2, 3}});
+  assign("own", {{1, 2, 3}}, {{"min.insync.replicas", "2"}});
+  append(core.fence_broker(3, epoch_of(3)));
+  append(core.fence_broker(2, epoch_of(2)));
+  CAF_CHECK(partition("t").elr == nodes{2});
+  CAF_CHECK(partition("own").elr == nodes{2});
+  append(core.alter_configs({set("1")}));
+  CAF_CHECK(partition("t").elr.empty());
+  CAF_CHECK(partition("own").elr == nodes{2}); // which says otherwise
+  // Both levels in one request are judged by what they come to.
+  append(core.alter_configs(
+      {{{config_resource::topic, "own"}, {{"min.insync.replicas", config_operation::remove, std::nullopt}}, false}, set("1")}));
+  CAF_CHECK(partition("own").elr.empty());
+  append(core.fence_broker(1, epoch_of(1)));
+  beat(2);
+  CAF_CHECK_EQUAL(partition("t").leader, no_node);
+}
+
 CAF_TEST(unclean election only where it is allowed) {
   start({1, 2});
   assign("t", {{1, 2}});

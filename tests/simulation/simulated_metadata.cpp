@@ -1,22 +1,14 @@
 #include "simulation/simulated_metadata.hpp"
 
+#include "simulation/any_config_rules.hpp"
+
 namespace cafka::test {
 
 using namespace metadata;
 
-namespace {
-class any_rules final : public config_rules {
-public:
-  result<void> check(const config_key&, std::string_view, std::string_view) const override { return {}; }
-  result<void> check_all(const config_key&, const config_map&) const override { return {}; }
-  bool is_list(config_resource, std::string_view) const override { return false; }
-  std::string default_value(config_resource, std::string_view) const override { return {}; }
-};
-} // namespace
-
 simulated_metadata::simulated_metadata(std::size_t nodes, std::int32_t min_isr, storage::durability_mode durability, std::uint64_t seed,
                                        std::int64_t now_ms)
-    : core_(controller_config{}, std::make_shared<any_rules>(), prng{seed}) {
+    : core_(controller_config{}, std::make_shared<any_config_rules>(), prng{seed}) {
   batches_.emplace_back();
   log_.emplace_back(); // the first leader change
   core_.activate(nullptr, controller_epoch_, now_ms);
