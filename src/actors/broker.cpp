@@ -65,13 +65,15 @@ void broker::obey(image_update& order) {
   for (const auto& [name, was] : before->topics())
     if (!image_->find_topic(was->id))
       remove_topic(was->id, applied);
-  apply_settings(*before);
+  const auto lowered = apply_settings(*before);
   apply_brokers(*before);
   for (const auto& [name, now] : image_->topics()) {
     const auto* was = before->find_topic(now->id);
     if (was != now.get()) // a successor shares what did not change
       apply_topic(*now, applied);
   }
+  for (const auto& topic_id : lowered)
+    tell_settings(topics_.at(topic_id));
   if (!std::exchange(leftovers_kept_, true))
     keep_leftovers();
   report_failed();
@@ -145,7 +147,10 @@ settings_ptr broker::settings_of(const metadata::image& image, const std::string
   return std::make_shared<const partition_settings>(std::move(settings));
 }
 
-void broker::apply_settings(const metadata::image& before) {
+// A higher min.insync.replicas is told before what this image says of the partition, a lower one after it: with neither may a leader commit what fewer have
+// than the controller counts on. Returns the topics that are to be told after it.
+std::vector<uuid> broker::apply_settings(const metadata::image& before) {
+  std::vector<uuid> lowered;
   using metadata::config_resource;
   const auto own_name = std::to_string(with_->config->id);
   const auto same = [&](config_resource type, std::string_view name) { return before.configs(type, name) == image_->configs(type, name); };
@@ -156,11 +161,19 @@ void broker::apply_settings(const metadata::image& before) {
   for (auto& [topic_id, of] : topics_) {
     if (!all && same(config_resource::topic, of.name))
       continue;
-    of.settings = settings_of(*image_, of.name);
-    for (auto& [number, here] : of.replicas)
-      if (here.actor)
-        caf::anon_send(here.actor, partition_order{new_settings{of.settings}});
+    const auto was = std::exchange(of.settings, settings_of(*image_, of.name));
+    if (was && of.settings->min_insync_replicas < was->min_insync_replicas)
+      lowered.push_back(topic_id);
+    else
+      tell_settings(of);
   }
+  return lowered;
+}
+
+void broker::tell_settings(const topic& of) {
+  for (const auto& [number, here] : of.replicas)
+    if (here.actor)
+      caf::anon_send(here.actor, partition_order{new_settings{of.settings}});
 }
 
 // Who may join an in-sync set, and as which incarnation this node follows others.

@@ -117,7 +117,8 @@ private:
   static void note(replica& what, const metadata::partition_registration& registration);
   // After the first image: what lies in the directories and in no topic is named, kept, and not served.
   void keep_leftovers();
-  void apply_settings(const metadata::image& next);
+  std::vector<uuid> apply_settings(const metadata::image& before);
+  static void tell_settings(const topic& of);
   void apply_brokers(const metadata::image& before);
   void remove_topic(const uuid& topic_id, const token& applied);
   [[nodiscard]] settings_ptr settings_of(const metadata::image& image, const std::string& topic_name) const;

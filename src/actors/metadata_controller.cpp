@@ -223,6 +223,10 @@ void metadata_keeper::propose_isrs() {
                    isr_answer said{errc::request_timed_out, reply ? "" : reply.error().detail, {}};
                    if (outcomes && i < outcomes->all.size())
                      said = {outcomes->all[i].code, outcomes->all[i].message, outcomes->all[i].partition};
+                   if (said.code != errc::none) { // of which proposal it is said
+                     said.partition.leader_epoch = asked[i].proposal.leader_epoch;
+                     said.partition.partition_epoch = asked[i].proposal.partition_epoch;
+                   }
                    caf::anon_send(asked[i].answer_to, partition_order{std::move(said)});
                  }
                  proposing_ = false;

@@ -176,9 +176,14 @@ void partition::refuse_fetches() {
 void partition::obey(isr_answer& answer) {
   if (!replicas_ || !leader_.leads())
     return;
+  const auto& now = answer.partition;
   if (answer.code == errc::none) {
-    const auto& now = answer.partition;
-    leader_.on_isr_accepted({now.leader_epoch, now.partition_epoch, now.replicas, now.isr}, now_ms());
+    // While others are eligible, the controller holds this ISR for less than min.insync.replicas, perhaps by a change of that which has not come
+    // here: then the metadata says both, in their order.
+    if (now.elr.empty())
+      leader_.on_isr_accepted({now.leader_epoch, now.partition_epoch, now.replicas, now.isr}, now_ms());
+  } else if (now.leader_epoch != leader_.leader_epoch() || now.partition_epoch != leader_.partition_epoch()) {
+    return; // what was asked in an earlier epoch of the partition says nothing of what may be in flight now
   } else {
     CAFKA_LOG_DEBUG("{}: an in-sync set was not taken: {}", name_.to_string(), error{answer.code, answer.message}.to_string());
     replicas_->propose_not_before_ms = now_ms() + propose_again_ms;

@@ -69,7 +69,8 @@ struct fixture {
     peer.connect({boost::asio::ip::address_v4::loopback(), port});
     return peer;
   }
-  bool is_closed(tcp::socket& peer) {
+  template <class Socket>
+  static bool is_closed(Socket& peer) {
     boost::system::error_code failed;
     peer.non_blocking(true);
     std::array<char, 4096> bytes;

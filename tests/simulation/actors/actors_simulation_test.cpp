@@ -2,7 +2,6 @@
 #define CAF_SUITE actors_simulation
 #include <caf/test/unit_test.hpp>
 
-#include "base/log.hpp"
 #include "simulation/actors/simulated_cluster.hpp"
 #include "support/seed_range.hpp"
 
@@ -28,8 +27,7 @@ void print_trace(std::uint64_t seed) {
 }
 
 struct fixture {
-  fixture() { start_logging(std::getenv("SIMULATION_LOG") ? log_level::debug : log_level::off); }
-  ~fixture() { start_logging(log_level::info); }
+  fixture() { simulated_cluster::show_logs(std::getenv("SIMULATION_LOG") != nullptr); }
 };
 
 } // namespace

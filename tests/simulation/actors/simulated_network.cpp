@@ -16,7 +16,7 @@ constexpr std::int64_t beat_ms = 500;      // as the middleman's heartbeats …
 constexpr std::int64_t silence_ms = 3'000; // … and how long it does without
 constexpr std::int64_t card_due_ms = 1'000;
 constexpr std::int64_t blocked_ms = 25; // until another look at a way that is cut
-const net::links::link_limits limits;
+const net::links::link_rules limits;
 } // namespace
 
 // Stands for an actor at the other end of a connection.
@@ -38,6 +38,14 @@ private:
   std::size_t end_;
   caf::actor_id to_;
 };
+
+// Every node is one.
+std::vector<node_id> simulated_network::voters() const {
+  std::vector<node_id> ids;
+  for (const auto& [id, node] : nodes_)
+    ids.push_back(id);
+  return ids;
+}
 
 simulated_network::simulated_network(simulation& of, nodes& all) : sim_(of), nodes_(all) {
   sim_.after(beat_ms, [this] { beat(); });
@@ -137,7 +145,7 @@ void simulated_network::dial(node_id from, node_id to) {
   if (!other.is_up() || other.is_dying() || other.is_paused() || is_cut(from, to) || is_cut(to, from) || !other.wants_to_end().empty())
     return dial_later(from, to, limits.dial_ms + limits.max_retry_ms);
   const auto version = net::links::agree(self.hello(), other.hello(), to);
-  if (!version || !net::links::agree_with_dialler(other.hello(), self.hello())) {
+  if (!version || !net::links::agree_with_dialler(other.hello(), self.hello(), voters())) {
     sim_.note("node " + std::to_string(to) + " does not link with " + std::to_string(from) +
               (version ? "" : ": " + version.error().detail));
     return dial_later(from, to, limits.max_retry_ms);

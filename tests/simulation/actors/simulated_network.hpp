@@ -93,6 +93,8 @@ private:
   void beat();
 
   simulation& sim_;
+  [[nodiscard]] std::vector<node_id> voters() const;
+
   nodes& nodes_;
   delays delays_;
   std::map<std::uint64_t, connection_ptr> connections_; // with an end that is open
