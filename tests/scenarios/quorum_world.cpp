@@ -95,7 +95,7 @@ private:
   void at(std::int64_t /*when_ms*/, event one) override {
     if (one.what == event::deliver)
       wire_.push_back(std::move(one));
-    else if (one.what == event::snapshot_arrives)
+    else if (one.what == event::piece_written || one.what == event::snapshot_checked)
       throw scenario_error{"snapshots have no command"};
     // a flush is a command, or part of settling
   }

@@ -285,7 +285,7 @@ void simulated_partition::expire_sessions() {
 bool simulated_partition::may_lose_acked(const node& victim) const noexcept {
   std::int32_t lossy = 0;
   for (std::size_t id = 1; id <= count_; ++id)
-    lossy += nodes_[id].may_lack_acked && nodes_[id].id != victim.id ? 1 : 0;
+    lossy += (nodes_[id].may_lack_acked || nodes_[id].failed || nodes_[id].moved) && nodes_[id].id != victim.id ? 1 : 0;
   return lossy < min_isr_ - 1;
 }
 
@@ -392,7 +392,7 @@ void simulated_partition::random_fault() {
     if (auto& victim = any_node(); victim.up && may_lose_acked(victim))
       lose_disk(victim);
   if (c.directory > 0 && happens("directory", c.directory))
-    if (auto& victim = any_node(); victim.up && victim.broker_epoch >= 0 && !victim.failed && !victim.moved)
+    if (auto& victim = any_node(); victim.up && victim.broker_epoch >= 0 && !victim.failed && !victim.moved && may_lose_acked(victim))
       fail_directory(victim);
   if (happens("shutdown", c.shut_down))
     if (auto& victim = any_node(); victim.up && victim.broker_epoch >= 0) { // its leaders move first

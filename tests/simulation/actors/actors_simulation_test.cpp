@@ -4,6 +4,7 @@
 
 #include "simulation/actors/simulated_cluster.hpp"
 #include "support/seed_range.hpp"
+#include "support/show_logs.hpp"
 
 #include <chrono>
 #include <iostream>
@@ -27,7 +28,7 @@ void print_trace(std::uint64_t seed) {
 }
 
 struct fixture {
-  fixture() { simulated_cluster::show_logs(std::getenv("SIMULATION_LOG") != nullptr); }
+  fixture() { cafka::test::show_logs(std::getenv("SIMULATION_LOG") != nullptr); }
 };
 
 } // namespace

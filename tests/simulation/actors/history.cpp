@@ -46,6 +46,11 @@ void history::acked(std::size_t partition, std::uint32_t crc, const net::produce
 
 void history::refused(std::size_t partition, std::uint32_t crc) { partitions_[partition].writes[crc].is_refused = true; }
 
+node_id history::newest_leader(std::size_t partition) const {
+  const auto& known = partitions_[partition].leader_of_epoch;
+  return known.empty() ? no_node : known.rbegin()->second;
+}
+
 void history::serves(std::size_t partition, std::int32_t leader_epoch, node_id who) {
   const auto [known, is_new] = partitions_[partition].leader_of_epoch.try_emplace(leader_epoch, who);
   if (!is_new && known->second != who)

@@ -34,6 +34,8 @@ public:
   void refused(std::size_t partition, std::uint32_t crc); // at every attempt: certainly not written
   // A node that serves as leader of that epoch.
   void serves(std::size_t partition, std::int32_t leader_epoch, node_id who);
+  // Of those that have answered; no_node: none yet.
+  [[nodiscard]] node_id newest_leader(std::size_t partition) const;
   void read(std::size_t partition, const std::vector<logged_batch>& batches, std::int64_t from, const net::fetch_outcome& outcome);
   // A log that must have all that was acknowledged or read in earlier leader epochs: of who was elected in that one, before it follows anybody.
   void check_leader(std::size_t partition, std::int32_t leader_epoch, const std::vector<logged_batch>& log, const std::string& whose);

@@ -78,8 +78,10 @@ void simulated_cluster::check_image(simulated_node& node) {
       sim_.note("partition " + std::to_string(number) + ": node " + std::to_string(partition.leader) + " leads in epoch " +
                 std::to_string(partition.leader_epoch) + ", in sync" + list(partition.isr) + ", eligible" + list(partition.elr) + ", on" +
                 list(partition.replicas));
-    // Where the leader itself learns of it: it has not followed anybody since.
-    if (partition.leader == node.id() && checked_leaders_.insert({number, partition.leader_epoch}).second)
+    // Where the leader itself learns of it: it has not followed anybody since. What is said of the process before it does not make it one.
+    const auto registered = image->brokers().find(node.id());
+    const auto is_itself = registered != image->brokers().end() && registered->second.incarnation_id == node.incarnation_id();
+    if (partition.leader == node.id() && is_itself && checked_leaders_.insert({number, partition.leader_epoch}).second)
       history_->check_leader(static_cast<std::size_t>(number), partition.leader_epoch, node.read_log({topic->name, number}),
                              name + ", which was elected in epoch " + std::to_string(partition.leader_epoch));
     for (const auto id : may_lack_acked_)

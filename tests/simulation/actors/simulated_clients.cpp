@@ -258,9 +258,13 @@ void simulated_clients::answered(const attempt_ptr& which, const net::produce_ou
     if (by.acks == net::required_acks::all)
       history_.acked(by.partition, by.crc, outcome);
   }
-  const auto code = outcome.code;
+  auto code = outcome.code;
   const auto may_be_written = outcome.may_be_written;
-  if (code == errc::out_of_order_sequence_number || code == errc::unknown_producer_id || code == errc::invalid_producer_epoch)
+  const auto denies = code == errc::out_of_order_sequence_number || code == errc::unknown_producer_id || code == errc::invalid_producer_epoch;
+  const auto newest = history_.newest_leader(by.partition);
+  if (denies && newest != no_node && newest != which->to)
+    code = errc::not_leader_or_follower; // it was replaced, does not know it yet, and lacks what came before this batch
+  else if (denies)
     sim_.fail("C2 a producer that sends its batches in order is not refused",
               "node " + std::to_string(which->to) + ", partition " + std::to_string(by.partition) + ": " + outcome.message);
   sim_.after(sim_.some(wanted_.delay_ms), [this, which, client, code, may_be_written] {
@@ -360,11 +364,15 @@ void simulated_clients::answered(const attempt_ptr& which, net::fetch_outcome& o
     return;
   which->is_heard = true;
   auto& by = readers_[which->client];
+  // A leader that was replaced, and does not know it yet, may be behind. Consumers that say their leader epoch (KIP-320) are refused by it.
+  if (outcome.code == errc::offset_out_of_range && outcome.leader_epoch < by.leader_epoch)
+    return read_later(which->client, backoff_ms);
   if (outcome.code == errc::offset_out_of_range)
     return sim_.fail("R9 what was read stays readable", "node " + std::to_string(which->to) + ": " + outcome.message);
   if (outcome.code != errc::none)
     return read_later(which->client, backoff_ms);
   history_.serves(by.partition, outcome.leader_epoch, which->to);
+  by.leader_epoch = std::max(by.leader_epoch, outcome.leader_epoch);
   byte_vector bytes;
   for (const auto& slice : outcome.records.slices) {
     const auto at = bytes.size();

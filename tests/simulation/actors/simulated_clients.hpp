@@ -77,6 +77,7 @@ private:
   struct reader {
     std::size_t partition = 0;
     std::int64_t offset = 0;
+    std::int32_t leader_epoch = -1; // the greatest that it was answered from
     attempt_ptr current;
     std::shared_ptr<net::fetch_sink> sink; // a watch holds it weakly
     node_id asks = no_node;

@@ -1,4 +1,3 @@
-#include "base/log.hpp"
 #include "simulation/actors/simulated_cluster.hpp"
 
 #include <algorithm>
@@ -163,8 +162,6 @@ void simulated_cluster::start_later(node_id id, std::int64_t ms) {
       network_->started(id);
   });
 }
-
-void simulated_cluster::show_logs(bool wanted) { start_logging(wanted ? log_level::debug : log_level::off); }
 
 bool simulated_cluster::run(std::int64_t ms) {
   sim_.after(0, [this] { clients_->start(); });

@@ -19,7 +19,6 @@ public:
   ~simulated_cluster();
 
   // Forms, creates its topic, and lives with faults for that long. False once something is broken.
-  static void show_logs(bool wanted); // the nodes' own lines; of the process
   bool run(std::int64_t ms);
   // No more faults: true if within `limit_ms` everybody is in sync and the same, every write is settled and new ones are acknowledged.
   bool heals(std::int64_t limit_ms);
