@@ -339,7 +339,8 @@ result<void> node::parts::open_links() {
     caf::anon_send(metadata_at, metadata_request{event});
   };
   rules.linked = with->linked;
-  rules.superseded = [told = std::make_shared<std::once_flag>(), said = greeting, failed = environment.failed](const net::links::hello& by) {
+  rules.superseded = [told = std::make_shared<std::once_flag>(), said = greeting,
+                      failed = environment.failed](const net::links::hello& by) {
     std::call_once(*told, [&] {
       CAFKA_LOG_ERROR("{}. This node stops: with its state it could only form a second cluster of the same name",
                       net::links::agree(said->get(), by, {}).error().detail);

@@ -10,7 +10,7 @@ namespace {
 
 constexpr auto introduction = R"(# Configuration
 
-<!-- Written by `cafka config list --markdown`; change src/base/config/spec_table.cpp instead. -->
+<!-- Written by `cafka config list --markdown`; change src/base/config/spec_table*.cpp instead. -->
 
 A node reads a file of `key=value` lines (Java's `.properties` format, UTF-8) and then `--override key=value` from its command line;
 [`config/server.properties`](../config/server.properties) is a commented start. Keys, defaults and meaning are Kafka's 4.3 unless marked *own*.

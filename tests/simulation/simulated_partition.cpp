@@ -371,9 +371,9 @@ void simulated_partition::random_cut() {
   auto any = [&] { return random_.below(count_ + 1); };
   const auto from = any(), to = any();
   switch (random_.below(3)) {
-  case 0: cut_[from][to] = true; break;                // one way
+  case 0: cut_[from][to] = true; break; // one way
   case 1: cut_[from][to] = cut_[to][from] = true; break;
-  default:                                             // all that it says, or all that it hears
+  default: // all that it says, or all that it hears
     for (std::size_t other = 0; other <= count_; ++other)
       (to % 2 == 0 ? cut_[from][other] : cut_[other][from]) = true;
   }

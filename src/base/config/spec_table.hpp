@@ -5,5 +5,6 @@
 namespace cafka {
 
 std::span<const std::span<const key_spec>> key_spec_groups() noexcept;
+std::span<const key_spec> cluster_key_specs() noexcept; // the last of them
 
 } // namespace cafka

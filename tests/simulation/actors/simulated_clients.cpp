@@ -260,7 +260,8 @@ void simulated_clients::answered(const attempt_ptr& which, const net::produce_ou
   }
   auto code = outcome.code;
   const auto may_be_written = outcome.may_be_written;
-  const auto denies = code == errc::out_of_order_sequence_number || code == errc::unknown_producer_id || code == errc::invalid_producer_epoch;
+  const auto denies =
+      code == errc::out_of_order_sequence_number || code == errc::unknown_producer_id || code == errc::invalid_producer_epoch;
   const auto newest = history_.newest_leader(by.partition);
   if (denies && newest != no_node && newest != which->to)
     code = errc::not_leader_or_follower; // it was replaced, does not know it yet, and lacks what came before this batch

@@ -102,7 +102,8 @@ void simulated_node::start() {
   if (!opened)
     return give_up(opened.error());
   directories_ = std::move(*opened);
-  door_ = std::make_unique<gateway>(gateway::parts{config_, {}, image_.get(), routes_.get(), &controller_, nullptr, nullptr, &time_, {}, {}});
+  door_ =
+      std::make_unique<gateway>(gateway::parts{config_, {}, image_.get(), routes_.get(), &controller_, nullptr, nullptr, &time_, {}, {}});
 
   auto with = std::make_shared<metadata_start>();
   with->config = config_;
