@@ -37,6 +37,15 @@ def lose_majority(cluster):
         shutil.move(node.data, node.base / "past")
 
 
+def lead_again(cluster, survivor):
+    """Nobody is in sync any more once the lost ones are fenced: the operator says that what the survivor has shall do, and that one replica is enough."""
+    rows = cluster.wait_for("kept", lambda leader, replicas, isr: leader is None, survivor, "the end of the lost ones' sessions")
+    survivor.cafka("topic", "alter", "kept", "--config", "min.insync.replicas=1")
+    for partition in rows:
+        survivor.cafka("topic", "elect", "kept", "--partition", partition, "--unclean")
+    cluster.wait_for("kept", lambda leader, replicas, isr: leader == 1 and isr == [1], survivor, "the survivor's leadership")
+
+
 def test_one_survivor_goes_on_and_empty_nodes_join(cluster):
     survivor = cluster.node(1)
     cluster_id = survivor.cafka("cluster", "describe").stdout.decode().split()[1]
@@ -50,7 +59,7 @@ def test_one_survivor_goes_on_and_empty_nodes_join(cluster):
     assert recover(survivor, YES).returncode == 1  # it is the only one already
     survivor.start()
     assert recover(survivor, YES).returncode == 1 and b"the node runs" in recover(survivor).stderr
-    cluster.wait_for("kept", lambda leader, replicas, isr: leader == 1 and isr == [1], survivor, "the survivor's leadership")
+    lead_again(cluster, survivor)
     assert values_at(survivor) == list(range(500))
     assert survivor.cafka("cluster", "describe").stdout.decode().split()[1] == cluster_id
     for node in cluster.nodes[1:]:
@@ -75,6 +84,7 @@ def test_who_comes_back_from_the_past_stops(cluster):
     lose_majority(cluster)
     assert recover(survivor, YES).returncode == 0
     survivor.start()
+    lead_again(cluster, survivor)
     survivor.cafka("topic", "create", "later", "--replication-factor", 1)
     for node in cluster.nodes[1:]:  # both, so that by their own list of voters they are a majority
         shutil.move(node.base / "past", node.data)
@@ -101,6 +111,7 @@ def test_a_second_cluster_ends_when_it_meets_the_first(cluster):
     survivor.start()
     for node in cluster.nodes[1:]:
         assert node.process.wait(timeout=60) == 1
+    lead_again(cluster, survivor)
     assert values_at(survivor) == list(range(500))
 
 

@@ -160,6 +160,7 @@ def test_one_controller_and_brokers_that_come_later(tmp_path):
         controller.stop()
         controller.start()
         first.cafka("topic", "create", "again", "--replication-factor", 2)
+        wait_until(lambda: b"again" in second.cafka("topic", "list").stdout, "another broker hears of it")
         cluster.wait_for_whole_isr("again", second)
     finally:
         cluster.kill()
