@@ -79,8 +79,10 @@ result<std::unique_ptr<metadata_log>> metadata_log::open(storage::file_pool& poo
   CAFKA_TRY(opened->check_start());
   // All of it, before anything is added: nobody votes from damaged memory.
   auto& own = opened->log();
-  if (auto whole = opened->read(own.log_start_offset(), own.log_end_offset(), [](auto, auto, const auto*) { return result<void>{}; }); !whole)
-    return fail(whole.error().code, "the metadata log " + opened->directory_ + " is damaged: " + whole.error().detail + ". " + how_to_restore());
+  if (auto whole = opened->read(own.log_start_offset(), own.log_end_offset(), [](auto, auto, const auto*) { return result<void>{}; });
+      !whole)
+    return fail(whole.error().code,
+                "the metadata log " + opened->directory_ + " is damaged: " + whole.error().detail + ". " + how_to_restore());
   return opened;
 }
 
