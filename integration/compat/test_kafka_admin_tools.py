@@ -261,7 +261,9 @@ def test_every_broker_key(nodes):
     own_defaults = ("node.id", "process.roles", "broker.id", "socket.send.buffer.bytes", "socket.receive.buffer.bytes",
                     # a node that dies is missed sooner
                     "broker.session.timeout.ms", "broker.heartbeat.interval.ms", "controller.quorum.request.timeout.ms",
-                    "leader.imbalance.check.interval.seconds")
+                    "leader.imbalance.check.interval.seconds",
+                    # no key store of Java's is read
+                    "ssl.keystore.type", "ssl.truststore.type")
     wrong = []
     for each in theirs:
         found = mine.get(each["name"])
